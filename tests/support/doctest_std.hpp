@@ -1,0 +1,6 @@
+#pragma once
+// doctest, able to print what std::ostream can.
+#include <doctest/doctest.h>
+
+#include <ostream>
+#include <sstream>
