@@ -120,7 +120,8 @@ class Updater {
   /// statistics. Reads the gradient only when the norm is needed.
   virtual void prepare(Stream& stream, const UpdateBindings& bindings) = 0;
   /// Elements [begin, end) of the parameter space: multiples of 16, or its end.
-  virtual void update(Stream& stream, const UpdateBindings& bindings, std::size_t begin, std::size_t end) = 0;
+  virtual void update(Stream& stream, const UpdateBindings& bindings, std::size_t begin,
+                      std::size_t end) = 0;
   /// After the stream was synchronised: the name of a parameter whose gradient was not finite, or empty.
   virtual std::string not_finite() const = 0;
 };
@@ -136,11 +137,12 @@ class Device {
   virtual std::size_t workspace_bytes(const Operation& operation) = 0;
   /// Programs are made and run on one thread (JOB-6). @throws Error unsupported, naming the layer.
   virtual std::unique_ptr<Program> compile(const ProgramSpec& spec) = 0;
-  virtual std::unique_ptr<Updater> make_updater(const nn::StateLayout& layout, const nn::OptimizerSpec& optimizer) = 0;
+  virtual std::unique_ptr<Updater> make_updater(const nn::StateLayout& layout,
+                                                const nn::OptimizerSpec& optimizer) = 0;
   /// What the canonical tree asks for when a leaf arrives (JOB-5), in one pass:
   /// to = t0 + (t1 + (… + tk)). `to` may be any term. f32 for gradients, f64 for moments and loss, i64 for counts.
-  virtual void add_chain(Stream& stream, DType dtype, std::span<const std::byte* const> terms, std::byte* to,
-                         std::size_t elements) = 0;
+  virtual void add_chain(Stream& stream, DType dtype, std::span<const std::byte* const> terms,
+                         std::byte* to, std::size_t elements) = 0;
   virtual std::vector<std::pair<std::string, std::string>> machine_record() const = 0;
 };
 

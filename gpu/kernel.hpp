@@ -28,7 +28,8 @@ class KernelLibrary {
  public:
   virtual ~KernelLibrary() = default;
   /// Null where the library has no kernel for the operation. @throws Error if it ought to and cannot.
-  virtual std::unique_ptr<Kernel> make(const Operation& operation, const KernelOptions& options) = 0;
+  virtual std::unique_ptr<Kernel> make(const Operation& operation,
+                                       const KernelOptions& options) = 0;
   /// Bytes of the operand named workspace. Called only for operations that the library makes.
   virtual std::size_t workspace_bytes(const Operation& operation) = 0;
   /// What the bits depend on, for the machine record (JOB-6): (key, value), as in ("onednn.isa", "avx512_core").

@@ -16,7 +16,8 @@ enum class Activation : std::uint8_t { none, relu, gelu, silu, sigmoid, tanh };
 std::string to_string(Activation activation);
 /// Whether the derivative can be had from the output alone; only then is it fused into a training step.
 constexpr bool differentiable_from_output(Activation activation) {
-  return activation == Activation::relu || activation == Activation::sigmoid || activation == Activation::tanh;
+  return activation == Activation::relu || activation == Activation::sigmoid ||
+         activation == Activation::tanh;
 }
 
 /// y = act(x · weightᵀ + bias).   x [rows, in], weight [out, in], (bias [out]) -> y [rows, out]
@@ -191,10 +192,11 @@ struct Signal {
 };
 
 using Operation =
-    std::variant<Dense, DenseBackwardData, DenseBackwardWeights, Convolution, ConvolutionBackwardData,
-                 ConvolutionBackwardWeights, Pool, PoolBackward, BatchNorm, BatchNormBackward, BatchNormInference,
-                 LayerNorm, LayerNormBackward, Activate, ActivateBackward, Softmax, SoftmaxBackward, Dropout, Add,
-                 StridedCopy, Zero, CastScale, SoftmaxCrossEntropy, BinaryCrossEntropy, MeanSquaredError, Signal>;
+    std::variant<Dense, DenseBackwardData, DenseBackwardWeights, Convolution,
+                 ConvolutionBackwardData, ConvolutionBackwardWeights, Pool, PoolBackward, BatchNorm,
+                 BatchNormBackward, BatchNormInference, LayerNorm, LayerNormBackward, Activate,
+                 ActivateBackward, Softmax, SoftmaxBackward, Dropout, Add, StridedCopy, Zero,
+                 CastScale, SoftmaxCrossEntropy, BinaryCrossEntropy, MeanSquaredError, Signal>;
 
 /// As in "convolution backward data", for errors and traces.
 std::string name_of(const Operation& operation);

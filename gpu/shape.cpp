@@ -21,7 +21,8 @@ Shape::Shape(std::span<const std::int64_t> dims) {
     if (dim > 0 && product > (std::int64_t{1} << 62) / dim) {
       throw Error{ErrorCode::bad_input, "shape: expected at most 2^62 elements, got more"};
     }
-    product *= std::max<std::int64_t>(dim, 1);  // an empty dimension hides no overflow of the others
+    product *=
+        std::max<std::int64_t>(dim, 1);  // an empty dimension hides no overflow of the others
   }
   std::ranges::copy(dims, dims_.begin());
   rank_ = static_cast<int>(dims.size());

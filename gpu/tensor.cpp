@@ -11,7 +11,9 @@
 namespace troupe::gpu {
 namespace {
 
-[[noreturn]] void refuse(const std::string& what) { throw Error{ErrorCode::bad_input, "tensor: " + what}; }
+[[noreturn]] void refuse(const std::string& what) {
+  throw Error{ErrorCode::bad_input, "tensor: " + what};
+}
 
 Shape row_major(const Shape& shape) {
   std::vector<std::int64_t> strides(static_cast<std::size_t>(shape.rank()), 1);
@@ -26,38 +28,48 @@ Shape row_major(const Shape& shape) {
 
 std::shared_ptr<Storage> allocate_host(std::size_t bytes) {
   const std::size_t rounded = (bytes + alignment_bytes - 1) / alignment_bytes * alignment_bytes;
-  void* data = rounded < bytes ? nullptr
-                               : std::aligned_alloc(alignment_bytes, rounded > 0 ? rounded : alignment_bytes);
+  void* data = rounded < bytes
+                   ? nullptr
+                   : std::aligned_alloc(alignment_bytes, rounded > 0 ? rounded : alignment_bytes);
   if (data == nullptr) {
-    throw Error{ErrorCode::exhausted, "host memory: expected " + std::to_string(bytes) + " bytes, got none"};
+    throw Error{ErrorCode::exhausted,
+                "host memory: expected " + std::to_string(bytes) + " bytes, got none"};
   }
   std::memset(data, 0, rounded);
-  return std::make_shared<Storage>(static_cast<std::byte*>(data), bytes, [](std::byte* p) { std::free(p); });
+  return std::make_shared<Storage>(static_cast<std::byte*>(data), bytes,
+                                   [](std::byte* p) { std::free(p); });
 }
 
-Tensor::Tensor(std::shared_ptr<Storage> storage, DType dtype, const Shape& shape, std::size_t offset_bytes)
+Tensor::Tensor(std::shared_ptr<Storage> storage, DType dtype, const Shape& shape,
+               std::size_t offset_bytes)
     : storage_{std::move(storage)}, dtype_{dtype}, shape_{shape}, offset_bytes_{offset_bytes} {
   const std::size_t there = storage_ ? storage_->size_bytes() : 0;
   if (offset_bytes > there || size_bytes() > there - offset_bytes) {
-    refuse(std::string{to_string(dtype)} + to_string(shape) + " at byte " + std::to_string(offset_bytes) +
-           ": expected a storage that holds it, got " + std::to_string(there) + " bytes");
+    refuse(std::string{to_string(dtype)} + to_string(shape) + " at byte " +
+           std::to_string(offset_bytes) + ": expected a storage that holds it, got " +
+           std::to_string(there) + " bytes");
   }
 }
 
 Tensor Tensor::zeros(DType dtype, const Shape& shape) {
-  return Tensor{allocate_host(static_cast<std::size_t>(shape.elements()) * gpu::size_bytes(dtype)), dtype, shape};
+  return Tensor{allocate_host(static_cast<std::size_t>(shape.elements()) * gpu::size_bytes(dtype)),
+                dtype, shape};
 }
 
-bool Tensor::contiguous() const { return strides_.rank() == 0 || strides_ == row_major(shape_); }
+bool Tensor::contiguous() const {
+  return strides_.rank() == 0 || strides_ == row_major(shape_);
+}
 
 std::size_t Tensor::size_bytes() const {
   return static_cast<std::size_t>(elements()) * gpu::size_bytes(dtype_);
 }
 
 Tensor Tensor::reshaped(const Shape& shape) const {
-  if (!contiguous()) refuse("expected contiguous memory to reshape, got strides " + to_string(strides_));
+  if (!contiguous())
+    refuse("expected contiguous memory to reshape, got strides " + to_string(strides_));
   if (shape.elements() != elements()) {
-    refuse("expected a shape of " + std::to_string(elements()) + " elements, got " + to_string(shape));
+    refuse("expected a shape of " + std::to_string(elements()) + " elements, got " +
+           to_string(shape));
   }
   Tensor result = *this;
   result.shape_ = shape;
@@ -98,7 +110,8 @@ void Tensor::check_access(DType wanted) const {
     refuse("expected " + std::string{to_string(dtype_)} + " elements, got a view of " +
            std::string{to_string(wanted)});
   }
-  if (!contiguous()) refuse("expected contiguous memory to view, got strides " + to_string(strides_));
+  if (!contiguous())
+    refuse("expected contiguous memory to view, got strides " + to_string(strides_));
 }
 
 std::uint16_t to_bf16(float value) {
@@ -107,6 +120,8 @@ std::uint16_t to_bf16(float value) {
   return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
 }
 
-float from_bf16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+float from_bf16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
 
 }  // namespace troupe::gpu

@@ -43,7 +43,8 @@ class Tensor {
  public:
   Tensor() = default;
   /// Contiguous, at `offset_bytes` of `storage`. @throws Error bad_input if it does not fit there.
-  Tensor(std::shared_ptr<Storage> storage, DType dtype, const Shape& shape, std::size_t offset_bytes = 0);
+  Tensor(std::shared_ptr<Storage> storage, DType dtype, const Shape& shape,
+         std::size_t offset_bytes = 0);
   /// Host memory of its own, zeroed.
   static Tensor zeros(DType dtype, const Shape& shape);
 
@@ -75,12 +76,18 @@ class Tensor {
  private:
   template <class T>
   static constexpr DType dtype_of() {
-    if constexpr (std::is_same_v<T, float>) return DType::f32;
-    else if constexpr (std::is_same_v<T, double>) return DType::f64;
-    else if constexpr (std::is_same_v<T, std::int32_t>) return DType::i32;
-    else if constexpr (std::is_same_v<T, std::int64_t>) return DType::i64;
-    else if constexpr (std::is_same_v<T, std::uint16_t>) return DType::bf16;
-    else return DType::u8;
+    if constexpr (std::is_same_v<T, float>)
+      return DType::f32;
+    else if constexpr (std::is_same_v<T, double>)
+      return DType::f64;
+    else if constexpr (std::is_same_v<T, std::int32_t>)
+      return DType::i32;
+    else if constexpr (std::is_same_v<T, std::int64_t>)
+      return DType::i64;
+    else if constexpr (std::is_same_v<T, std::uint16_t>)
+      return DType::bf16;
+    else
+      return DType::u8;
   }
   void check_access(DType wanted) const;
 

@@ -42,7 +42,8 @@ struct AdamW {
 
 struct OptimizerSpec {
   std::variant<Sgd, Adagrad, Adam, AdamW> algorithm;
-  std::optional<double> clip_norm;  ///< > 0: the mean gradient's L2 norm is scaled down to at most this
+  std::optional<double>
+      clip_norm;  ///< > 0: the mean gradient's L2 norm is scaled down to at most this
 };
 
 /// Names of what the optimizer keeps for each parameter: none, {"velocity"}, {"accumulator"} or

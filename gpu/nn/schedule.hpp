@@ -11,7 +11,8 @@ struct StepRate {  ///< rate · factor^floor(u / every)
   std::uint64_t every = 1;
   double factor = 0.1;
 };
-struct CosineRate {  ///< from rate to `final` over `steps`, then `final` (Loshchilov and Hutter, ICLR 2017, eq. 5)
+struct
+    CosineRate {  ///< from rate to `final` over `steps`, then `final` (Loshchilov and Hutter, ICLR 2017, eq. 5)
   std::uint64_t steps = 1;
   double final = 0.0;
 };
@@ -20,7 +21,8 @@ struct CosineRate {  ///< from rate to `final` over `steps`, then `final` (Loshc
 struct Schedule {
   double rate = 1e-3;  ///< > 0
   std::variant<ConstantRate, StepRate, CosineRate> course;
-  std::uint64_t warmup_steps = 0;  ///< rate · (t + 1) / warmup_steps while t < warmup_steps; u counts from there
+  std::uint64_t warmup_steps =
+      0;  ///< rate · (t + 1) / warmup_steps while t < warmup_steps; u counts from there
 };
 
 /// @throws Error bad_input naming every value that is out of its range.

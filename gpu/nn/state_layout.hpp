@@ -47,13 +47,14 @@ struct StateTensor {
 /// running statistics], in the gradient (the same order as the parameters, cut into buckets) and in a shard's
 /// sums [loss f64 | counted rows i64 | moments f64 …]. All that a job fixes before step 0.
 struct StateLayout {
-  static constexpr std::size_t loss_offset_bytes = 0, rows_offset_bytes = 8, moments_begin_bytes = 16;
+  static constexpr std::size_t loss_offset_bytes = 0, rows_offset_bytes = 8,
+                               moments_begin_bytes = 16;
 
-  std::vector<ParameterEntry> parameters;       ///< in the order in which backward completes gradients
+  std::vector<ParameterEntry> parameters;  ///< in the order in which backward completes gradients
   std::vector<StatisticEntry> statistics;
-  std::vector<std::string> optimizer_states;    ///< nn::state_names
+  std::vector<std::string> optimizer_states;  ///< nn::state_names
   std::vector<Bucket> buckets;
-  std::size_t parameter_elements = 0;           ///< with padding, a multiple of 16
+  std::size_t parameter_elements = 0;  ///< with padding, a multiple of 16
   std::size_t slot_bytes = 0;
   std::size_t sums_bytes = 0;
 
@@ -68,7 +69,9 @@ struct StateLayout {
 /// Lays out `parameters` and `statistics` (whose offsets are filled in) in the order given. A bucket closes
 /// before a tensor that would not fit any more; only tensors larger than `bucket_bytes` span buckets.
 /// @throws Error bad_input for a name that occurs twice or a bucket smaller than 64 bytes.
-StateLayout make_state_layout(std::vector<ParameterEntry> parameters, std::vector<StatisticEntry> statistics,
-                              std::vector<std::string> optimizer_states, std::size_t bucket_bytes = 4U << 20U);
+StateLayout make_state_layout(std::vector<ParameterEntry> parameters,
+                              std::vector<StatisticEntry> statistics,
+                              std::vector<std::string> optimizer_states,
+                              std::size_t bucket_bytes = 4U << 20U);
 
 }  // namespace troupe::gpu::nn
