@@ -203,5 +203,7 @@ using Operation =
 
 /// As in "convolution backward data", for errors and traces.
 std::string name_of(const Operation& operation);
+/// How many operands the operation has, as its flags stand.
+std::size_t operand_count(const Operation& operation);
 
 }  // namespace troupe::gpu
