@@ -187,6 +187,10 @@ std::string json_text(std::string_view text) {
 }  // namespace
 
 SafetensorsHeader parse_safetensors_header(std::string_view text, const std::string& where) {
+  if (const std::size_t zero = text.find('\0'); zero != text.npos) {  // the parser would stop there
+    throw Error{ErrorCode::corrupted, where + ": header, byte " + std::to_string(zero) +
+                                          ": expected JSON, got a zero byte"};
+  }
   HeaderReader reader{where};
   json::sax_parse(text, &reader);
   return reader.take();

@@ -40,6 +40,13 @@ bool is_temporary_name(std::string_view name) {
          std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+std::vector<std::string> remove_temporaries(FileSystem& files, const std::string& folder) {
+  std::vector<std::string> names = files.list(folder);
+  std::erase_if(names, [](const std::string& name) { return !is_temporary_name(name); });
+  for (const std::string& name : names) remove_all(files, folder + '/' + name);
+  return names;
+}
+
 void remove_all(FileSystem& files, const std::string& path) {
   const PathKind kind = files.kind(path);
   if (kind == PathKind::none) return;

@@ -94,6 +94,10 @@ std::string temporary_name(FileSystem& files, const std::string& path);
 /// Whether a name is one that temporary_name() makes.
 bool is_temporary_name(std::string_view name);
 
+/// Removes what a power cut left in a folder under such names, and returns them. For the start, when
+/// nobody writes there yet.
+std::vector<std::string> remove_temporaries(FileSystem& files, const std::string& folder);
+
 /// Removes a folder with all that is in it, or a file; nothing if there is none.
 void remove_all(FileSystem& files, const std::string& path);
 

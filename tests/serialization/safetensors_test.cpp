@@ -112,6 +112,7 @@ TEST_CASE("Safetensors: what the format does not allow is refused by name") {
   refused("[]", 0, "begin with {");
   refused("{", 0, "expected JSON");
   refused("{}x", 0, "expected JSON");
+  refused(std::string_view{"{}\0x", 4}, 0, "got a zero byte");
   refused("{\"\xFF\":1}", 0, "expected JSON");
   refused(R"({"t":1})", 0, "\"t\": expected no number here");
   refused(R"({"t":null})", 0, "expected no null");
