@@ -1,6 +1,7 @@
 #include "serialization/checkpoint.hpp"
 
 #include "runtime/base/error.hpp"
+#include "tests/serialization/checkpoint_format_1.hpp"
 #include "tests/support/file_double.hpp"
 
 using namespace troupe;
@@ -77,6 +78,15 @@ std::string refusal(FileSystem& files) {
   REQUIRE(found.refused.size() == 1);
   CHECK(found.refused[0].name == checkpoint_name(2));
   return found.refused[0].reason;
+}
+
+std::vector<std::byte> from_hex(std::string_view digits) {
+  std::vector<std::byte> bytes;
+  for (std::size_t i = 0; i < digits.size(); i += 2) {
+    bytes.push_back(
+        static_cast<std::byte>(std::stoi(std::string{digits.substr(i, 2)}, nullptr, 16)));
+  }
+  return bytes;
 }
 
 const std::string manifest_2 = "/job/step-000000000002/manifest";
@@ -279,4 +289,25 @@ TEST_CASE("checkpoint_name: sorts as the steps do") {
   CHECK(checkpoint_name(42) == "step-000000000042");
   CHECK(checkpoint_name(999'999'999'999) == "step-999999999999");
   CHECK_THROWS_AS(checkpoint_name(1'000'000'000'000), Error);
+}
+
+TEST_CASE("Checkpoint: what format 1 wrote loads") {
+  FileDouble disk;
+  disk.create_folder("/old");
+  disk.create("/old/manifest")->write(from_hex(test::format_1_manifest));
+  disk.create("/old/state.safetensors")->write(from_hex(test::format_1_state));
+  const Checkpoint old = read_checkpoint(disk, "/old");
+  const TrainingRecord& record = old.manifest.record;
+  CHECK(record.config == "seed: 1\n");
+  CHECK(record.step == 7);
+  CHECK(record.seed == 1);
+  CHECK(record.machine ==
+        std::vector<TrainingRecord::Fact>{{"isa", "avx2"}, {"backend", "reference"}});
+  CHECK(record.metrics == std::vector<TrainingRecord::Metric>{{"loss", 7, 0.5}});
+  CHECK(record.ledger_bytes == 70);
+  constexpr std::array<float, 3> weight = {1.0F, -0.0F, 0.25F};
+  REQUIRE(old.state.find("hidden.weight") != nullptr);
+  CHECK(
+      std::ranges::equal(old.state.find("hidden.weight")->bytes, std::as_bytes(std::span{weight})));
+  CHECK(old.state.find("adam.step")->dtype == DType::i64);
 }
