@@ -100,12 +100,13 @@ std::byte* CpuProgram::address(const Operand& operand, const Bindings& bindings)
   return static_cast<std::byte*>(const_cast<void*>(base())) + operand.offset_bytes;
 }
 
-void CpuProgram::run(Stream&, const Bindings& bindings, SignalListener* listener) {
+void CpuProgram::run(Stream& stream, const Bindings& bindings, SignalListener* listener) {
   check(bindings);
   const FloatEnvironment environment;
   std::size_t next = 0;
   for (const Step& step : steps_) {
     if (step.kernel == nullptr) {
+      if (step.bucket < bindings.events.size()) stream.record(*bindings.events[step.bucket]);
       if (listener != nullptr) listener->signalled(step.bucket);
       continue;
     }

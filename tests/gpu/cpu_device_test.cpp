@@ -119,7 +119,7 @@ TEST_CASE("CpuDevice: finds operands in every space, the input in the slot of th
   StepState step;
   step.batch_slot = 2;
   step.position = 77;
-  const Bindings bindings{bytes_of(state), inputs, buckets, bytes_of(sums), &step};
+  const Bindings bindings{bytes_of(state), inputs, buckets, bytes_of(sums), &step, {}};
   Heard heard;
   const auto stream = device->make_stream();
   program->run(*stream, bindings, &heard);
