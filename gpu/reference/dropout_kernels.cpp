@@ -8,9 +8,6 @@
 namespace troupe::gpu::reference::TROUPE_ISA {
 namespace {
 
-constexpr std::uint32_t purpose_dropout =
-    3;  // Purpose::dropout, whose header these files may not include
-
 /// Philox4x32-10 of the counters (first + i, c1, c2, c3): four draws for each of `blocks` values of i. It is
 /// troupe::philox4x32_10 (Salmon et al., SC'11), written so that a loop over counters becomes vector code.
 void draw(std::uint32_t* draws, std::int64_t blocks, std::uint32_t first, std::uint32_t c1,

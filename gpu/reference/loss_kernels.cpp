@@ -6,6 +6,8 @@
 #include "gpu/reference/isa.hpp"
 #include "gpu/reference/row_sums.hpp"
 #include "gpu/reference/vector_math.hpp"
+#include "runtime/base/math.hpp"
+#include "runtime/base/math_inline.hpp"
 
 namespace troupe::gpu::reference::TROUPE_ISA {
 namespace {
@@ -22,7 +24,7 @@ double cross_entropy_row(const float* x, std::int32_t label, float* gradient, st
   RowSum sum, logits;
   for (std::int64_t begin = 0; begin < classes; begin += RowSum::block) {
     const std::int64_t count = classes - begin < RowSum::block ? classes - begin : RowSum::block;
-    for (std::int64_t i = 0; i < count; ++i) terms[i] = exp(x[begin + i] - most);
+    for (std::int64_t i = 0; i < count; ++i) terms[i] = math::exp_inline(x[begin + i] - most);
     if (gradient != nullptr) {
       for (std::int64_t i = 0; i < count; ++i) gradient[begin + i] = static_cast<float>(terms[i]);
     }
@@ -42,7 +44,7 @@ double cross_entropy_row(const float* x, std::int32_t label, float* gradient, st
     }
     gradient[label] = static_cast<float>(probability - (at_label + everywhere));
   }
-  double loss = log(sum.total()) - at_label * (x[label] - most);
+  double loss = math::log(sum.total()) - at_label * (x[label] - most);
   if (smoothing != 0.0) loss -= everywhere * logits.total();
   return loss;
 }
@@ -73,8 +75,8 @@ LossSum cross_entropy(const float* logits, const std::int32_t* labels, float* gr
 struct BinaryCrossEntropy {
   /// With e = exp(-|x|), which never overflows.
   TROUPE_INLINE static double loss(double x, double t) {
-    const double e = exp(x < 0.0 ? x : -x);
-    return (x <= 0.0 ? 0.0 : x) - x * t + log1p(e);
+    const double e = math::exp_inline(x < 0.0 ? x : -x);
+    return (x <= 0.0 ? 0.0 : x) - x * t + log1p_unit(e);
   }
   TROUPE_INLINE static double gradient(double x, double t) {
     const double e = exp_short(x < 0.0 ? x : -x);

@@ -3,10 +3,12 @@
 #include <cstdint>
 
 #include "gpu/reference/isa.hpp"
+#include "runtime/base/math_inline.hpp"
 
-/// Elementary functions for loops over elements, and sums in 16 lanes. The functions have no branches, so a
-/// loop that calls them becomes vector code of whatever width there is; each operation rounds as written, so an
-/// element has the same bits in any lane of any width, and in the loop's scalar tail.
+/// What loops over elements need beyond troupe::math: exponentials for results in f32, a logarithm, and sums in
+/// 16 lanes. The functions have no branches, so a loop that calls them becomes vector code of whatever width
+/// there is; each operation rounds as written, so an element has the same bits in any lane of any width, and in
+/// the loop's scalar tail.
 namespace troupe::gpu::reference {
 
 /// Before a loop: its iterations do not depend on each other, though arrays may be the same.
@@ -15,40 +17,6 @@ namespace troupe::gpu::reference {
 #else
 #define TROUPE_INDEPENDENT _Pragma("GCC ivdep")
 #endif
-
-/// x = k · ln 2 + r with k whole and |r| <= ln 2 / 2, and 2^k. For |x| < 709.
-/// Source: Cody and Waite, "Software Manual for the Elementary Functions", 1980, chapter 6.
-struct ExponentParts {
-  double r, scale;
-};
-TROUPE_INLINE ExponentParts split_exponent(double x) {
-  // Adding 1.5 · 2^52 rounds to a whole number and leaves it in the low bits.
-  constexpr double to_whole = 0x1.8p52;
-  const double shifted = x * 0x1.71547652b82fep0 + to_whole;
-  const double k = shifted - to_whole;
-  const double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;
-  const auto biased = __builtin_bit_cast(std::uint64_t, shifted) + 1023;
-  return {r, __builtin_bit_cast(double, biased << 52)};
-}
-
-/// e^x, within 1 ulp: 0 below -708 (where results get subnormal), infinite above 709.
-TROUPE_INLINE double exp(double x) {
-  const auto [r, scale] = split_exponent(x);
-  // Taylor's series: the first term left out, r^13 / 13!, is below 2^-52 of the sum.
-  double p = 1.0 / 479001600;
-  p = p * r + 1.0 / 39916800;
-  p = p * r + 1.0 / 3628800;
-  p = p * r + 1.0 / 362880;
-  p = p * r + 1.0 / 40320;
-  p = p * r + 1.0 / 5040;
-  p = p * r + 1.0 / 720;
-  p = p * r + 1.0 / 120;
-  p = p * r + 1.0 / 24;
-  p = p * r + 1.0 / 6;
-  p = p * r + 0.5;
-  const double y = scale + scale * (r + r * r * p);
-  return x > 709.0 ? __builtin_inf() : x < -708.0 ? 0.0 : y;
-}
 
 /// e^r - 1 for |r| <= ln 2 / 2, with a relative error below 2^-30.
 TROUPE_INLINE double reduced_expm1_short(double r) {
@@ -62,51 +30,44 @@ TROUPE_INLINE double reduced_expm1_short(double r) {
   return r + r * r * p;
 }
 
-/// e^x good enough for results in f32: a relative error below 2^-30; the limits of exp.
+/// e^x good enough for results in f32, with a relative error below 2^-30: 0 below -708, infinite above 709.
 TROUPE_INLINE double exp_short(double x) {
-  const auto [r, scale] = split_exponent(x);
-  const double y = scale + scale * reduced_expm1_short(r);
+  const auto [k, r] = math::parts::reduce_exp(x);
+  const double power = __builtin_bit_cast(double, (k + 1023) << 52);
+  const double y = power + power * reduced_expm1_short(r);
   return x > 709.0 ? __builtin_inf() : x < -708.0 ? 0.0 : y;
 }
 
 /// e^x - 1, likewise.
 TROUPE_INLINE double expm1_short(double x) {
-  const auto [r, scale] = split_exponent(x);
-  const double y = (scale - 1.0) + scale * reduced_expm1_short(r);
+  const auto [k, r] = math::parts::reduce_exp(x);
+  const double power = __builtin_bit_cast(double, (k + 1023) << 52);
+  const double y = (power - 1.0) + power * reduced_expm1_short(r);
   return x > 709.0 ? __builtin_inf() : x < -708.0 ? -1.0 : y;
 }
 
-/// Natural logarithm of a normal x >= 1, within 2 ulp; infinity and NaN give themselves.
-/// Source: log m = 2 atanh((m - 1) / (m + 1)); Muller, "Elementary Functions", 3rd ed., section 3.2.
-TROUPE_INLINE double log(double x) {
-  // m in [sqrt(1/2), sqrt(2)), so that x just above 1 keeps k = 0 and cancels nothing.
-  constexpr std::uint64_t sqrt_half = 0x3fe6a09e667f3bcd;
-  const auto bits = __builtin_bit_cast(std::uint64_t, x);
-  const std::uint64_t k_bits = (bits - sqrt_half) >> 52;  // x >= 1: never negative
-  const double m = __builtin_bit_cast(double, bits - (k_bits << 52));
-  // A whole number below 2^52 as a double, without an instruction that not every ISA has.
-  const double k = __builtin_bit_cast(double, k_bits | 0x4330000000000000) - 0x1p52;
-  const double s = (m - 1.0) / (m + 1.0);
+/// log(1 + e) for e in [0, 1], within 2 ulp: 2 atanh(s) with s = e / (2 + e), and atanh by its series, odd and
+/// even terms side by side. What is left out, 2 s^33 / 33, is below 2^-54 of the sum, as s <= 1/3.
+TROUPE_INLINE double log1p_unit(double e) {
+  const double s = e / (2.0 + e);
   const double z = s * s;
-  double p = 2.0 / 23;
-  p = p * z + 2.0 / 21;
-  p = p * z + 2.0 / 19;
-  p = p * z + 2.0 / 17;
-  p = p * z + 2.0 / 15;
-  p = p * z + 2.0 / 13;
-  p = p * z + 2.0 / 11;
-  p = p * z + 2.0 / 9;
-  p = p * z + 2.0 / 7;
-  p = p * z + 2.0 / 5;
-  p = p * z + 2.0 / 3;
-  const double y = k * 0x1.62e42feep-1 + (s * 2.0 + (s * z * p + k * 0x1.a39ef35793c76p-33));
-  return x < __builtin_inf() ? y : x;
-}
-
-/// log(1 + e) for e in [0, 1]: the logarithm of the rounded sum, and what the rounding lost.
-TROUPE_INLINE double log1p(double e) {
-  const double u = 1.0 + e;
-  return log(u) + (e - (u - 1.0)) / u;
+  const double w = z * z;
+  double even = 2.0 / 31;
+  even = even * w + 2.0 / 27;
+  even = even * w + 2.0 / 23;
+  even = even * w + 2.0 / 19;
+  even = even * w + 2.0 / 15;
+  even = even * w + 2.0 / 11;
+  even = even * w + 2.0 / 7;
+  even = even * w + 2.0 / 3;
+  double odd = 2.0 / 29;
+  odd = odd * w + 2.0 / 25;
+  odd = odd * w + 2.0 / 21;
+  odd = odd * w + 2.0 / 17;
+  odd = odd * w + 2.0 / 13;
+  odd = odd * w + 2.0 / 9;
+  odd = odd * w + 2.0 / 5;
+  return s * 2.0 + s * (z * even + w * odd);
 }
 
 /// Sums run in 16 lanes: element i is added to lane i mod 16, whatever the width of the registers.
