@@ -12,7 +12,7 @@ using namespace troupe::serialization;
 
 namespace {
 
-constexpr std::uint64_t total_bytes = 1 << 20;
+constexpr std::uint64_t total_bytes = 1 << 16;
 
 CsvOptions options(bool header) {
   return {.header = header,
