@@ -1,6 +1,9 @@
 #include "gpu/transform/moments.hpp"
 
+#include "gpu/transform/transform_chain.hpp"
 #include "runtime/base/error.hpp"
+#include "tests/support/mnist.hpp"
+#include "tests/support/skip.hpp"
 
 using troupe::Error;
 using namespace troupe::gpu;
@@ -66,4 +69,26 @@ TEST_CASE("Moments: refuse what has no deviation and what is no number") {
   CHECK_THROWS_AS(moments.merge(Moments{3}), Error);
   CHECK_THROWS_AS(Moments{0}, Error);
   CHECK_THROWS_AS(merged({}), Error);
+}
+
+TEST_CASE("Moments: measure MNIST's well-known mean and deviation, 0.1307 and 0.3081") {
+  const auto mnist = troupe::test::find_mnist();
+  if (!mnist) {
+    troupe::test::skip("no MNIST in TROUPE_DATA");
+    return;
+  }
+  const auto& images = mnist->train.images;
+  const TransformChain scaled{{Scale{1.0 / 255}}, images.record_shape(), images.dtype()};
+  TransformScratch scratch;
+  std::vector<float> sample(28 * 28);
+  std::vector<Moments> parts;
+  for (std::uint64_t i = 0; i < images.size(); ++i) {
+    if (i % Moments::part_records == 0) parts.emplace_back();
+    scaled.apply(images.record(i), 0, i, std::as_writable_bytes(std::span{sample}), scratch);
+    parts.back().add(sample);
+  }
+  CHECK(parts.size() == 15);
+  const Normalize normalize = merged(parts).normalize();
+  CHECK(normalize.mean[0] == doctest::Approx(0.1307).epsilon(0.0005));
+  CHECK(normalize.deviation[0] == doctest::Approx(0.3081).epsilon(0.0005));
 }
