@@ -7,6 +7,7 @@
 #include "gpu/transform/image.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/random.hpp"
+#include "tests/support/allocations.hpp"
 
 using troupe::Draws;
 using troupe::Error;
@@ -260,6 +261,23 @@ TEST_CASE(
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(found == expected);
+}
+
+TEST_CASE("TransformChain: allocates nothing once its scratch has grown") {
+  const TransformChain chain = everything();
+  const std::vector<std::uint8_t> sample = photo();
+  Values out(static_cast<std::size_t>(chain.out_shape().elements()));
+  TransformScratch scratch;
+  const auto apply = [&](std::uint64_t position) {
+    chain.apply(std::as_bytes(std::span{sample}), seed, position,
+                std::as_writable_bytes(std::span{out}), scratch);
+  };
+  const std::size_t at_first = troupe::test::allocations();
+  apply(0);
+  const std::size_t before = troupe::test::allocations();
+  CHECK(before > at_first);
+  for (std::uint64_t position = 1; position < 100; ++position) apply(position);
+  CHECK(troupe::test::allocations() == before);
 }
 
 TEST_CASE("TransformChain: one scratch serves several chains, and no span needs alignment") {
