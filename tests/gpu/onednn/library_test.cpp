@@ -258,11 +258,13 @@ TEST_CASE("oneDNN: two threads give equal bits each time (JOB-2)") {
   }
 }
 
-TEST_CASE("oneDNN: a threads count that is none is refused") {
+TEST_CASE("oneDNN: a number of threads that cannot be is refused") {
   const auto library = library_or_skip();
   if (!library) return;
   CHECK_THROWS_WITH_AS(library->make(Dense{4, 4, 4}, {.threads = 0}),
-                       "onednn: expected 1 thread or more, got 0", Error);
+                       "onednn: expected 1 to 256 threads, got 0", Error);
+  CHECK_THROWS_WITH_AS(library->make(Dense{4, 4, 4}, {.threads = 100000}),
+                       "onednn: expected 1 to 256 threads, got 100000", Error);
 }
 
 TEST_CASE("oneDNN: operations that are not its business have no kernel") {
