@@ -160,10 +160,12 @@ FoundCheckpoint find_newest_checkpoint(FileSystem& files, const std::string& par
   FoundCheckpoint found;
   for (const std::string& name : names) {
     try {
-      Checkpoint checkpoint = read_checkpoint(files, parent + '/' + name);
+      std::string folder = parent;
+      folder.append("/").append(name);
+      Checkpoint checkpoint = read_checkpoint(files, folder);
       const std::uint64_t step = checkpoint.manifest.record.step;
       if (checkpoint_name(step) != name) {
-        refuse(manifest_path(parent + '/' + name),
+        refuse(manifest_path(folder),
                "step: expected that of the folder's name, got " + std::to_string(step));
       }
       found.name = name;
