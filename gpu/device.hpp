@@ -84,6 +84,8 @@ struct Bindings {
   std::span<std::byte* const> buckets;
   std::byte* sums = nullptr;
   const StepState* step = nullptr;
+  std::span<Event* const>
+      events;  ///< by bucket, then that of the sums: recorded by Signal, before a listener hears
 };
 
 /// Hears of Signal operations in stream order, from a thread of the device's: on the CPU the one that runs

@@ -3,6 +3,40 @@
 #include <array>
 
 namespace troupe::gpu {
+namespace {
+
+struct OperandCount {
+  std::size_t operator()(const Dense& op) const { return 3 + op.bias; }
+  std::size_t operator()(const DenseBackwardData&) const { return 3; }
+  std::size_t operator()(const DenseBackwardWeights& op) const { return 3 + op.bias; }
+  std::size_t operator()(const Convolution& op) const { return 3 + op.bias; }
+  std::size_t operator()(const ConvolutionBackwardData&) const { return 3; }
+  std::size_t operator()(const ConvolutionBackwardWeights& op) const { return 3 + op.bias; }
+  std::size_t operator()(const Pool& op) const {
+    return 2 + (op.kind == PoolKind::max && op.training);
+  }
+  std::size_t operator()(const PoolBackward& op) const { return 2 + (op.kind == PoolKind::max); }
+  std::size_t operator()(const BatchNorm&) const { return 8; }
+  std::size_t operator()(const BatchNormBackward&) const { return 9; }
+  std::size_t operator()(const BatchNormInference&) const { return 6; }
+  std::size_t operator()(const LayerNorm&) const { return 6; }
+  std::size_t operator()(const LayerNormBackward&) const { return 8; }
+  std::size_t operator()(const Activate&) const { return 2; }
+  std::size_t operator()(const ActivateBackward&) const { return 3; }
+  std::size_t operator()(const Softmax&) const { return 2; }
+  std::size_t operator()(const SoftmaxBackward&) const { return 3; }
+  std::size_t operator()(const Dropout&) const { return 3; }
+  std::size_t operator()(const Add& op) const { return static_cast<std::size_t>(op.inputs) + 1; }
+  std::size_t operator()(const StridedCopy&) const { return 2; }
+  std::size_t operator()(const Zero&) const { return 1; }
+  std::size_t operator()(const CastScale&) const { return 2; }
+  std::size_t operator()(const SoftmaxCrossEntropy& op) const { return 5 + op.gradient; }
+  std::size_t operator()(const BinaryCrossEntropy& op) const { return 5 + op.gradient; }
+  std::size_t operator()(const MeanSquaredError& op) const { return 5 + op.gradient; }
+  std::size_t operator()(const Signal&) const { return 0; }
+};
+
+}  // namespace
 
 std::string to_string(Activation activation) {
   constexpr std::array names = {"none", "relu", "gelu", "silu", "sigmoid", "tanh"};
@@ -39,6 +73,10 @@ std::string name_of(const Operation& operation) {
       "mean squared error",
       "signal"};
   return names[operation.index()];
+}
+
+std::size_t operand_count(const Operation& operation) {
+  return std::visit(OperandCount{}, operation);
 }
 
 }  // namespace troupe::gpu

@@ -144,9 +144,11 @@ struct Add {
   Activation activation = Activation::none;
 };
 
-/// x -> y: `rows` runs of `width` bytes, from and to places these many bytes apart (concat, split, copy).
+/// x -> y: `rows` runs of `width_bytes`, from and to places these many bytes apart, the first one at these
+/// offsets (concat, split, copy). Bytes of y in between stay as they are.
 struct StridedCopy {
   std::int64_t rows, width_bytes, from_stride_bytes, to_stride_bytes;
+  std::int64_t from_offset_bytes = 0, to_offset_bytes = 0;
 };
 
 /// -> y: zero bytes.
@@ -172,6 +174,7 @@ struct SoftmaxCrossEntropy {
   float smoothing = 0.0F;
   std::int32_t ignore_index = -1;
   bool gradient = true;
+  std::int64_t rows_per_sample = 1;  ///< of a sequence: rows below StepState::rows · this may count
 };
 /// x [rows, width], target [rows, width], StepState -> (dx), loss f64, counted rows i64. A row's loss is the
 /// mean over its `width` elements of max(x,0) - x·t + log(1 + exp(-|x|)).
@@ -200,5 +203,7 @@ using Operation =
 
 /// As in "convolution backward data", for errors and traces.
 std::string name_of(const Operation& operation);
+/// How many operands the operation has, as its flags stand.
+std::size_t operand_count(const Operation& operation);
 
 }  // namespace troupe::gpu

@@ -74,6 +74,41 @@ TEST_CASE("Draws: uniforms have the mean, the deviation and the lag correlation 
   CHECK(std::abs(lagged / count) < 5 * sigma / 12);
 }
 
+TEST_CASE("Draws: normals are Box and Muller's, of the block's two uniforms, in f64") {
+  const Draws draws{11, 3, Purpose::initialise, 1};
+  for (std::uint64_t pair = 0; pair < 200; ++pair) {
+    const double u = draws.uniform53(2 * pair);
+    const double v = draws.uniform53(2 * pair + 1);
+    const double radius = std::sqrt(-2 * std::log(1 - u));
+    const double angle = 2 * 3.141592653589793 * v;
+    CHECK(std::abs(draws.normal(2 * pair) - radius * std::cos(angle)) < 1e-14);
+    CHECK(std::abs(draws.normal(2 * pair + 1) - radius * std::sin(angle)) < 1e-14);
+  }
+  CHECK(std::bit_cast<std::uint64_t>(draws.normal(0)) == 0x3FFE17B37EDCA146);
+  CHECK(std::bit_cast<std::uint64_t>(draws.normal(1)) == 0x3FF0AAD8A914B009);
+}
+
+TEST_CASE("Draws: normals have the first four moments of normals") {
+  const Draws draws{5, 0, Purpose::initialise, 2};
+  const std::uint64_t count = 1 << 16;
+  double sum = 0, squares = 0, cubes = 0, fourths = 0, lagged = 0;
+  for (std::uint64_t n = 0; n < count; ++n) {
+    const double x = draws.normal(n);
+    sum += x;
+    squares += x * x;
+    cubes += x * x * x;
+    fourths += x * x * x * x;
+    lagged += x * draws.normal(n + 1);
+  }
+  const double bound =
+      5 / std::sqrt(static_cast<double>(count));  // 5 standard errors of each moment
+  CHECK(std::abs(sum / count) < bound);
+  CHECK(std::abs(squares / count - 1) < bound * std::sqrt(2));
+  CHECK(std::abs(cubes / count) < bound * std::sqrt(15));
+  CHECK(std::abs(fourths / count - 3) < bound * std::sqrt(96));
+  CHECK(std::abs(lagged / count) < bound);
+}
+
 TEST_CASE("Draws: refuses a layer index that the counter has no room for") {
   CHECK_NOTHROW(Draws(1, 2, Purpose::dropout, (1U << 24) - 1));
   CHECK_THROWS_WITH_AS(Draws(1, 2, Purpose::dropout, 1U << 24),

@@ -1,0 +1,93 @@
+#include "gpu/nn/models.hpp"
+
+#include <string>
+
+#include "runtime/base/error.hpp"
+
+namespace troupe::gpu::nn {
+namespace {
+
+ModelBuilder begin(const Shape& image) {
+  ModelBuilder model;
+  model.input("image", image);
+  model.input("label", Shape{}, DType::i32);
+  return model;
+}
+
+const ModelDescription& end(ModelBuilder& model, double smoothing = 0.0) {
+  const std::string logits = model.description().layers.back().name;
+  model.add("softmax_cross_entropy", {{"smoothing", smoothing}}, {logits, "label"}, "loss");
+  return model.description();
+}
+
+/// A convolution without bias, behind which a batch norm follows.
+std::string normed_convolution(ModelBuilder& model, std::int64_t filters, std::int64_t kernel,
+                               std::int64_t stride, const std::string& input) {
+  model.add("conv2d",
+            {{"filters", filters},
+             {"kernel", kernel},
+             {"stride", stride},
+             {"padding", std::int64_t{kernel / 2}},
+             {"bias", false}},
+            {input});
+  return model.add("batch_norm");
+}
+
+std::string residual_block(ModelBuilder& model, std::int64_t filters, std::int64_t stride,
+                           const std::string& input) {
+  normed_convolution(model, filters, 3, stride, input);
+  const std::string middle = model.add("relu");
+  const std::string body = normed_convolution(model, filters, 3, 1, middle);
+  const std::string shortcut =
+      stride == 1 ? input : normed_convolution(model, filters, 1, stride, input);
+  model.add("add", {}, {body, shortcut});
+  return model.add("relu");
+}
+
+}  // namespace
+
+ModelDescription mlp(std::span<const std::int64_t> sizes) {
+  if (sizes.size() < 2)
+    throw Error{ErrorCode::bad_input, "mlp: expected at least 2 sizes, got fewer"};
+  ModelBuilder model = begin(Shape{sizes[0]});
+  for (std::size_t i = 1; i < sizes.size(); ++i) {
+    model.add("dense", {{"units", sizes[i]}});
+    if (i + 1 < sizes.size()) model.add("relu");
+  }
+  return end(model);
+}
+
+ModelDescription cnn(const Shape& image, std::int64_t classes, const CnnOptions& options) {
+  ModelBuilder model = begin(image);
+  for (const std::int64_t filters : {32, 64}) {
+    model.add("conv2d", {{"filters", filters},
+                         {"kernel", std::int64_t{3}},
+                         {"padding_mode", std::string{"same"}},
+                         {"bias", !options.batch_norm}});
+    if (options.batch_norm) model.add("batch_norm");
+    model.add("relu");
+    model.add("max_pool", {{"kernel", std::int64_t{2}}});
+  }
+  model.add("flatten");
+  model.add("dense", {{"units", std::int64_t{128}}});
+  model.add("relu");
+  if (options.dropout > 0.0) model.add("dropout", {{"rate", options.dropout}});
+  model.add("dense", {{"units", classes}});
+  return end(model, options.smoothing);
+}
+
+ModelDescription resnet20(std::int64_t classes) {
+  ModelBuilder model = begin(Shape{32, 32, 3});
+  normed_convolution(model, 16, 3, 1, "image");
+  std::string last = model.add("relu");
+  for (const std::int64_t filters : {16, 32, 64}) {
+    for (int block = 0; block < 3; ++block) {
+      last = residual_block(model, filters, filters > 16 && block == 0 ? 2 : 1, last);
+    }
+  }
+  model.add("global_average_pool");
+  model.add("dense", {{"units", classes}});
+  return end(model);
+}
+
+}  // namespace troupe::gpu::nn

@@ -1,0 +1,76 @@
+#include "gpu/transform/moments.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <string>
+
+#include "runtime/base/error.hpp"
+
+namespace troupe::gpu {
+
+Moments::Moments(std::size_t channels) : channels_(channels) {
+  if (channels == 0) throw Error{ErrorCode::bad_input, "moments: expected 1 channel or more, got 0"};
+}
+
+void Moments::add(std::span<const float> sample) {
+  const std::size_t channels = channels_.size();
+  if (sample.size() % channels != 0) {
+    throw Error{ErrorCode::bad_input, "moments: expected a multiple of " +
+                                          std::to_string(channels) + " values, got " +
+                                          std::to_string(sample.size())};
+  }
+  if (!std::ranges::all_of(sample, [](float value) { return std::isfinite(value); })) {
+    throw Error{ErrorCode::bad_input, "moments: expected finite values, got another"};
+  }
+  for (std::size_t at = 0; at < sample.size(); at += channels) {
+    for (std::size_t c = 0; c < channels; ++c) {
+      const double value = sample[at + c];
+      channels_[c].values += value;
+      channels_[c].squares += value * value;
+    }
+  }
+  count_ += sample.size() / channels;
+}
+
+void Moments::merge(const Moments& next) {
+  if (next.channels_.size() != channels_.size()) {
+    throw Error{ErrorCode::bad_input, "moments: expected " + std::to_string(channels_.size()) +
+                                          " channels, got " +
+                                          std::to_string(next.channels_.size())};
+  }
+  count_ += next.count_;
+  for (std::size_t c = 0; c < channels_.size(); ++c) {
+    channels_[c].values += next.channels_[c].values;
+    channels_[c].squares += next.channels_[c].squares;
+  }
+}
+
+Normalize Moments::normalize() const {
+  if (count_ == 0) throw Error{ErrorCode::bad_input, "moments: expected values, got none"};
+  const auto count = static_cast<double>(count_);
+  Normalize normalize{{}, {}};
+  for (std::size_t c = 0; c < channels_.size(); ++c) {
+    const double mean = channels_[c].values / count;
+    const double variance = channels_[c].squares / count - mean * mean;
+    // What is left of equal values' variance is rounding: a few units of the squares' last place.
+    if (!(variance > 1e-14 * mean * mean)) {
+      throw Error{ErrorCode::bad_input, "moments: expected values that differ in channel " +
+                                            std::to_string(c) + ", got one value only"};
+    }
+    normalize.mean.push_back(mean);
+    normalize.deviation.push_back(std::sqrt(variance));
+  }
+  return normalize;
+}
+
+Moments merged(std::span<const Moments> parts) {
+  if (parts.empty()) throw Error{ErrorCode::bad_input, "moments: expected parts, got none"};
+  if (parts.size() == 1) return parts[0];
+  const std::size_t left = std::bit_floor(parts.size() - 1);
+  Moments sum = merged(parts.first(left));
+  sum.merge(merged(parts.subspan(left)));
+  return sum;
+}
+
+}  // namespace troupe::gpu
