@@ -9,6 +9,7 @@
 
 #include "gpu/cpu_program.hpp"
 #include "gpu/kernel.hpp"
+#include "gpu/kernel_module.hpp"
 #include "gpu/nn/optimizer.hpp"
 #include "gpu/nn/state_layout.hpp"
 #include "gpu/reference/add_chain.hpp"
@@ -154,8 +155,13 @@ std::unique_ptr<Device> make_cpu_device(std::vector<std::shared_ptr<KernelLibrar
 
 std::unique_ptr<Device> make_cpu_device(const CpuOptions& options) {
   std::vector<std::shared_ptr<KernelLibrary>> libraries;
-  if (options.backend == CpuBackend::onednn) {
-    throw Error{ErrorCode::unsupported, "cpu device: expected the module onednn, got none"};
+  if (options.backend != CpuBackend::reference) {
+    std::string why_not;
+    if (auto module = load_kernel_module("onednn", &why_not)) {
+      libraries.push_back(std::move(module));
+    } else if (options.backend == CpuBackend::onednn) {
+      throw Error{ErrorCode::unsupported, "cpu device: expected the module onednn, got " + why_not};
+    }
   }
   libraries.push_back(std::make_shared<reference::ReferenceLibrary>());
   return make_cpu_device(std::move(libraries), options.threads);

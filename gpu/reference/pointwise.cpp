@@ -1,12 +1,20 @@
 #include "gpu/reference/pointwise.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
+#include "gpu/reference/activation_kernels.hpp"
+#include "gpu/reference/dropout_kernels.hpp"
+#include "gpu/reference/isa.hpp"
+#include "gpu/reference/loss_kernels.hpp"
+#include "gpu/reference/softmax_kernels.hpp"
+#include "gpu/step_state.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/random.hpp"
 
 namespace troupe::gpu::reference {
 namespace {
@@ -33,6 +41,74 @@ void expect(bool holds, const char* operation, const char* expected) {
   }
 }
 
+template <class T>
+const T* in(const void* operand) {
+  return static_cast<const T*>(operand);
+}
+template <class T>
+T* out(void* operand) {
+  return static_cast<T*>(operand);
+}
+
+std::size_t index_of(Activation activation) {
+  return static_cast<std::size_t>(activation);
+}
+
+std::unique_ptr<Kernel> make(const Activate& op) {
+  expect(op.elements >= 0, "activate", "0 elements or more");
+  const auto forward = TROUPE_PICK_ISA(activation_table).forward[index_of(op.activation)];
+  return kernel_of([forward, elements = op.elements](void* const* o) {
+    forward(in<float>(o[0]), out<float>(o[1]), elements);
+  });
+}
+
+std::unique_ptr<Kernel> make(const ActivateBackward& op) {
+  expect(op.elements >= 0, "activate backward", "0 elements or more");
+  const auto backward = TROUPE_PICK_ISA(activation_table).backward[index_of(op.activation)];
+  return kernel_of([backward, elements = op.elements](void* const* o) {
+    backward(in<float>(o[0]), in<float>(o[1]), out<float>(o[2]), elements);
+  });
+}
+
+std::unique_ptr<Kernel> make(const Softmax& op) {
+  expect(op.rows >= 0 && op.width >= 1, "softmax", "rows of 1 element or more");
+  const auto forward = TROUPE_PICK_ISA(softmax_table).forward;
+  return kernel_of([forward, op](void* const* o) {
+    forward(in<float>(o[0]), out<float>(o[1]), op.rows, op.width);
+  });
+}
+
+std::unique_ptr<Kernel> make(const SoftmaxBackward& op) {
+  expect(op.rows >= 0 && op.width >= 1, "softmax backward", "rows of 1 element or more");
+  const auto backward = TROUPE_PICK_ISA(softmax_table).backward;
+  return kernel_of([backward, op](void* const* o) {
+    backward(in<float>(o[0]), in<float>(o[1]), out<float>(o[2]), op.rows, op.width);
+  });
+}
+
+std::unique_ptr<Kernel> make(const Dropout& op) {
+  static_assert(static_cast<std::uint32_t>(Purpose::dropout) == DropoutTable::purpose);
+  expect(op.rows >= 0 && op.width >= 0, "dropout", "rows and width of 0 or more");
+  expect(op.width <= std::int64_t{1} << 34, "dropout", "rows of at most 2^34 elements");
+  expect(op.rate >= 0.0F && op.rate < 1.0F, "dropout", "a rate in [0, 1)");
+  expect(op.layer < std::uint32_t{1} << 24, "dropout", "a layer index below 2^24");
+  const auto dropout = TROUPE_PICK_ISA(dropout_table).dropout;
+  return kernel_of([dropout, op](void* const* o) {
+    const StepState& step = *in<StepState>(o[1]);
+    dropout(in<float>(o[0]), out<float>(o[2]), op.rows, op.width, op.rate, step.seed, step.position,
+            op.layer);
+  });
+}
+
+std::unique_ptr<Kernel> make(const Add& op) {
+  expect(op.elements >= 0, "add", "0 elements or more");
+  expect(op.inputs >= 1, "add", "1 input or more");
+  const ActivationTable& table = TROUPE_PICK_ISA(activation_table);
+  return kernel_of([add = table.add, act = table.forward[index_of(op.activation)],
+                    inputs = static_cast<std::size_t>(op.inputs), elements = op.elements](
+                       void* const* o) { add(o, inputs, act, out<float>(o[inputs]), elements); });
+}
+
 std::unique_ptr<Kernel> make(const StridedCopy& op) {
   expect(op.rows >= 0 && op.width_bytes >= 0, "strided copy", "rows and widths of 0 or more");
   if (op.from_stride_bytes == op.width_bytes && op.to_stride_bytes == op.width_bytes) {
@@ -41,8 +117,8 @@ std::unique_ptr<Kernel> make(const StridedCopy& op) {
     });
   }
   return kernel_of([op](void* const* o) {
-    const auto* from = static_cast<const std::byte*>(o[0]);
-    auto* to = static_cast<std::byte*>(o[1]);
+    const auto* from = in<std::byte>(o[0]);
+    auto* to = out<std::byte>(o[1]);
     for (std::int64_t row = 0; row < op.rows; ++row) {
       std::memcpy(to, from, static_cast<std::size_t>(op.width_bytes));
       from += op.from_stride_bytes;
@@ -56,6 +132,84 @@ std::unique_ptr<Kernel> make(const Zero& op) {
   return kernel_of([bytes = static_cast<std::size_t>(op.bytes)](void* const* o) {
     if (bytes != 0) std::memset(o[0], 0, bytes);
   });
+}
+
+template <class T>
+std::unique_ptr<Kernel> cast_kernel(const CastScale& op, ActivationTable::Cast<T> cast) {
+  return kernel_of([op, cast](void* const* o) {
+    cast(in<T>(o[0]), op.scale, op.offset, out<float>(o[1]), op.elements);
+  });
+}
+
+std::unique_ptr<Kernel> make(const CastScale& op) {
+  expect(op.elements >= 0, "cast", "0 elements or more");
+  const ActivationTable& table = TROUPE_PICK_ISA(activation_table);
+  switch (op.from) {
+    case DType::u8:
+      return cast_kernel(op, table.cast_u8);
+    case DType::i32:
+      return cast_kernel(op, table.cast_i32);
+    case DType::i64:
+      return cast_kernel(op, table.cast_i64);
+    case DType::bf16:
+      return cast_kernel(op, table.cast_bf16);
+    case DType::f32:
+      return cast_kernel(op, table.cast_f32);
+    default:
+      return nullptr;
+  }
+}
+
+/// The operands of a loss behind its inputs: StepState, (gradient), loss, counted rows.
+class LossOperands {
+ public:
+  LossOperands(void* const* operands, std::int64_t all_rows, bool gradient)
+      : rest_{operands + 3 + gradient},
+        gradient_{gradient ? out<float>(operands[3]) : nullptr},
+        rows_{std::min<std::int64_t>(in<StepState>(operands[2])->rows, all_rows)} {}
+  std::int64_t rows() const { return rows_; }
+  float* gradient() const { return gradient_; }
+  void write(const LossSum& sum) const {
+    *out<double>(rest_[0]) = sum.loss;
+    *out<std::int64_t>(rest_[1]) = sum.counted;
+  }
+
+ private:
+  void* const* rest_;
+  float* gradient_;
+  std::int64_t rows_;
+};
+
+std::unique_ptr<Kernel> make(const SoftmaxCrossEntropy& op) {
+  expect(op.rows >= 0 && op.classes >= 1, "softmax cross-entropy", "1 class or more");
+  expect(op.smoothing >= 0.0F && op.smoothing < 1.0F, "softmax cross-entropy",
+         "a smoothing in [0, 1)");
+  const auto loss = TROUPE_PICK_ISA(loss_table).cross_entropy;
+  return kernel_of([loss, op](void* const* o) {
+    const LossOperands rest{o, op.rows, op.gradient};
+    rest.write(loss(in<float>(o[0]), in<std::int32_t>(o[1]), rest.gradient(), op.rows, rest.rows(),
+                    op.classes, op.smoothing, op.ignore_index));
+  });
+}
+
+using ElementLoss = decltype(LossTable::squared_error);
+template <class Loss>
+std::unique_ptr<Kernel> element_loss_kernel(const Loss& op, const char* name, ElementLoss loss) {
+  expect(op.rows >= 0 && op.width >= 1, name, "rows of 1 element or more");
+  return kernel_of([loss, op](void* const* o) {
+    const LossOperands rest{o, op.rows, op.gradient};
+    rest.write(
+        loss(in<float>(o[0]), in<float>(o[1]), rest.gradient(), op.rows, rest.rows(), op.width));
+  });
+}
+
+std::unique_ptr<Kernel> make(const BinaryCrossEntropy& op) {
+  return element_loss_kernel(op, "binary cross-entropy",
+                             TROUPE_PICK_ISA(loss_table).binary_cross_entropy);
+}
+
+std::unique_ptr<Kernel> make(const MeanSquaredError& op) {
+  return element_loss_kernel(op, "mean squared error", TROUPE_PICK_ISA(loss_table).squared_error);
 }
 
 /// Not of this family.
