@@ -78,6 +78,7 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const BatchNormBackwar
   call.operand(DNNL_ARG_SRC, x, 0)
       .operand(DNNL_ARG_DIFF_DST, x, 1)
       .operand(DNNL_ARG_SCALE, channel, 2)
+      .own(DNNL_ARG_SHIFT, OwnMemory{context, channel})  // asked for and not read
       .operand(DNNL_ARG_MEAN, statistics(op.channels), 3)
       .operand(DNNL_ARG_VARIANCE, statistics(op.channels), 4);
   if (op.activation == Activation::relu) call.operand(DNNL_ARG_WORKSPACE, desc.workspace_desc(), 5);

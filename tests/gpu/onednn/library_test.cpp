@@ -161,6 +161,79 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("oneDNN: backward kernels find in the workspace what the forward ones left there") {
+  const auto library = library_or_skip();
+  if (!library) return;
+  const FloatEnvironment environment;
+  SUBCASE(
+      "max pool: the gradient goes to the maximum of each window, and to the first of equal ones") {
+    const ConvolutionGeometry g = window(1, 4, 16);
+    const Operation pool = Pool{PoolKind::max, g};
+    const auto forward = library->make(pool, {});
+    const auto backward = library->make(PoolBackward{PoolKind::max, g}, {});
+    REQUIRE((forward != nullptr && backward != nullptr));
+    const Tensor x = Tensor::zeros(DType::f32, {4, 4, 16}),
+                 y = Tensor::zeros(DType::f32, {2, 2, 16}),
+                 dx = Tensor::zeros(DType::f32, {4, 4, 16}),
+                 workspace = Tensor::zeros(
+                     DType::u8, {static_cast<std::int64_t>(library->workspace_bytes(pool))});
+    x.values<float>()[(1 * 4 + 2) * 16 + 5] = 7.0F;  // row 1, column 2, channel 5
+    std::array<void*, 3> operands{x.data(), y.data(), workspace.data()};
+    forward->run(operands.data());
+    CHECK(y.values<float>()[16 + 5] == 7.0F);
+    std::ranges::fill(y.values<float>(), 1.0F);  // now its gradient
+    operands = {y.data(), workspace.data(), dx.data()};
+    backward->run(operands.data());
+    for (int pixel = 0; pixel < 16; ++pixel) {
+      CAPTURE(pixel);
+      const bool first = (pixel / 4) % 2 == 0 && pixel % 2 == 0;
+      CHECK(dx.values<float>()[pixel * 16] == (first ? 1.0F : 0.0F));
+      const bool largest = pixel == 6 || (first && pixel != 2);
+      CHECK(dx.values<float>()[pixel * 16 + 5] == (largest ? 1.0F : 0.0F));
+    }
+  }
+  SUBCASE("batch norm: where relu cut the output off, no gradient passes") {
+    const std::int64_t count = 40;
+    const std::int64_t channels = 16;
+    const auto library_forward =
+        library->make(BatchNorm{count, channels, 1e-5F, Activation::relu}, {});
+    const auto library_backward =
+        library->make(BatchNormBackward{count, channels, 1e-5F, Activation::relu}, {});
+    REQUIRE((library_forward != nullptr && library_backward != nullptr));
+    const auto image = [&] { return Tensor::zeros(DType::f32, {count, channels}); };
+    const auto channel = [&] { return Tensor::zeros(DType::f32, {channels}); };
+    const Tensor x = image(), y = image(), dy = image(), dx = image(), scale = channel(),
+                 shift = channel(), mean = channel(), variance = channel(), dscale = channel(),
+                 dshift = channel(), moments = Tensor::zeros(DType::f64, {1 + 2 * channels}),
+                 workspace = Tensor::zeros(
+                     DType::u8, {static_cast<std::int64_t>(library->workspace_bytes(
+                                    BatchNorm{count, channels, 1e-5F, Activation::relu}))});
+    for (std::int64_t i = 0; i < count * channels; ++i)
+      x.values<float>()[i] = static_cast<float>((i / channels * 7 + i) % 11);
+    std::ranges::fill(scale.values<float>(), 1.0F);
+    std::ranges::fill(dy.values<float>(), 1.0F);
+    std::array<void*, 9> operands{x.data(),    scale.data(),    shift.data(),     y.data(),
+                                  mean.data(), variance.data(), workspace.data(), moments.data()};
+    library_forward->run(operands.data());
+    operands = {x.data(),         dy.data(), scale.data(),  mean.data(),  variance.data(),
+                workspace.data(), dx.data(), dscale.data(), dshift.data()};
+    library_backward->run(operands.data());
+    for (std::int64_t c = 0; c < channels; ++c) {
+      double sum = 0, squares = 0, passed = 0;
+      for (std::int64_t row = 0; row < count; ++row) {
+        const double value = x.values<float>()[row * channels + c];
+        sum += value;
+        squares += value * value;
+        passed += y.values<float>()[row * channels + c] > 0 ? 1 : 0;
+      }
+      CHECK(dshift.values<float>()[c] == passed);
+      CHECK(moments.values<double>()[1 + c] == doctest::Approx(sum).epsilon(1e-6));
+      CHECK(moments.values<double>()[1 + channels + c] == doctest::Approx(squares).epsilon(1e-6));
+    }
+    CHECK(moments.values<double>()[0] == count);
+  }
+}
+
 TEST_CASE("oneDNN: two threads give equal bits each time (JOB-2)") {
   const auto library = library_or_skip();
   if (!library) return;
