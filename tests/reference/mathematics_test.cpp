@@ -1,9 +1,11 @@
 #include "tests/reference/optimizers.hpp"
 
+#include "gpu/nn/state_layout.hpp"
 #include "tests/reference/activations.hpp"
 #include "tests/reference/compare.hpp"
 #include "tests/reference/dense.hpp"
 #include "tests/reference/losses.hpp"
+#include "tests/reference/updater_run.hpp"
 
 using namespace troupe::test::reference;
 using troupe::gpu::Activation;
@@ -51,13 +53,29 @@ TEST_CASE("Mathematics: gradient descent on the squared error of a sigmoid, work
   }
 }
 
+TEST_CASE("Mathematics: the CPU's updater descends as by hand") {
+  const Values x = {1, 2, 1, -1}, y = {1, 0};
+  const nn::OptimizerSpec spec{nn::Sgd{}, {}};
+  UpdaterRun descent{nn::make_state_layout({{"w", {2}}}, {}, {}), spec, {0, 0}};
+  for (const Descent& expected : by_hand) {
+    const Values p = dense({2, 2, 1, false, Activation::sigmoid}, x, descent.parameters(), {});
+    const Loss loss = mean_squared_error({2, 1}, 2, p, y);
+    const Values d = activate_backward(Activation::sigmoid, p, loss.gradient);
+    descent.step(dense_backward_weights({2, 2, 1, false}, x, d).weight, 1, 1.0);
+    check_close(Values{loss.sum}, Values{expected.objective}, "objective");
+    check_close(descent.parameters(), expected.weights, "weights");
+  }
+}
+
 // β1 = 1/2, β2 = 3/4, ε = 1/2 (outside of the root), rate 0.1, from p = 1:
 //
 //   g  1   m  1/2   v   1/4    m̂  1    v̂ 1        p -= 0.1 · 1 / (1 + 0.5)                    p = 0.9333333333
 //   g -3   m -5/4   v  39/16   m̂ -5/3  v̂ 39/7     p += 0.1 · 1.6666666667 / (2.3603873774 + 0.5)  p = 0.9916004995
 //   g  2   m  3/8   v 181/64   m̂  3/7  v̂ 181/37   p -= 0.1 · 0.4285714286 / (2.2117621689 + 0.5)  p = 0.9757963323
 TEST_CASE("Mathematics: Adam with bias correction, worked by hand") {
-  Optimizer adam{{nn::Adam{0.5, 0.75, 0.5, 0.0}, {}}, {1.0}, {true}};
+  const nn::OptimizerSpec spec{nn::Adam{0.5, 0.75, 0.5, 0.0}, {}};
+  Optimizer adam{spec, {1.0}, {true}};
+  UpdaterRun updater{nn::make_state_layout({{"p", {1}}}, {}, nn::state_names(spec)), spec, {1.0}};
   const Values gradients = {1, -3, 2}, m = {0.5, -1.25, 0.375}, v = {0.25, 2.4375, 2.828125},
                p = {0.9333333333, 0.9916004995, 0.9757963323};
   for (std::size_t t = 0; t < 3; ++t) {
@@ -65,6 +83,10 @@ TEST_CASE("Mathematics: Adam with bias correction, worked by hand") {
     CHECK(adam.state(0)[0] == m[t]);
     CHECK(adam.state(1)[0] == v[t]);
     check_close(adam.parameters(), Values{p[t]}, "parameter", 1e-9);
+    updater.step({gradients[t]}, 1, 0.1);
+    check_close(updater.state(0), Values{m[t]}, "the updater's first moment");
+    check_close(updater.state(1), Values{v[t]}, "the updater's second moment");
+    check_close(updater.parameters(), Values{p[t]}, "the updater's parameter");
   }
 }
 
