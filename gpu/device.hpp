@@ -134,6 +134,8 @@ class Device {
   virtual std::string name() const = 0;
   /// Zeroed, 64-byte aligned. @throws Error exhausted with the size wanted.
   virtual std::shared_ptr<Storage> allocate(std::size_t bytes) = 0;
+  /// Whether the host may read and write the device's memory as its own, between runs.
+  virtual bool host_accessible() const = 0;
   virtual std::unique_ptr<Stream> make_stream() = 0;
   virtual std::unique_ptr<Event> make_event() = 0;
   virtual std::size_t workspace_bytes(const Operation& operation) = 0;

@@ -1,11 +1,12 @@
+#include <algorithm>
 #include <cstdint>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "gpu/onednn/call.hpp"
 #include "gpu/onednn/kernels.hpp"
 #include "gpu/onednn/primitive_descs.hpp"
+#include "gpu/onednn/wide_batch_norm.hpp"
 
 namespace troupe::gpu::onednn {
 namespace {
@@ -21,11 +22,6 @@ Desc per_channel(std::int64_t channels) {
 
 Desc statistics(std::int64_t channels) {
   return {{1, channels}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::ab};
-}
-
-template <class PrimitiveDesc>
-bool is_slow(const PrimitiveDesc& desc) {
-  return std::string_view{desc.impl_info_str()}.starts_with("ref");
 }
 
 /// Adds the moments of JOB-4 to what oneDNN computes.
@@ -54,10 +50,11 @@ class BatchNormKernel final : public CallKernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const BatchNorm& op) {
+  if (auto kernel = make_wide_kernel(recipe, op)) return kernel;
   const Context& context = *recipe.context;
   const Desc x = x_desc(op.count, op.channels), channel = per_channel(op.channels);
   const auto desc = batch_norm_desc(context.engine, x, op.epsilon, op.activation, true);
-  if (is_slow(desc)) return nullptr;
+  if (is_reference(desc)) return nullptr;
   Call call{context, dnnl::batch_normalization_forward{desc}, desc};
   call.operand(DNNL_ARG_SRC, x, 0)
       .operand(DNNL_ARG_SCALE, channel, 1)
@@ -70,10 +67,11 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const BatchNorm& op) {
 }
 
 std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const BatchNormBackward& op) {
+  if (auto kernel = make_wide_kernel(recipe, op)) return kernel;
   const Context& context = *recipe.context;
   const Desc x = x_desc(op.count, op.channels), channel = per_channel(op.channels);
   const auto desc = batch_norm_backward_desc(context.engine, x, op.epsilon, op.activation);
-  if (is_slow(desc)) return nullptr;
+  if (is_reference(desc)) return nullptr;
   Call call{context, dnnl::batch_normalization_backward{desc}, desc};
   call.operand(DNNL_ARG_SRC, x, 0)
       .operand(DNNL_ARG_DIFF_DST, x, 1)
@@ -92,7 +90,7 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const BatchNormInferen
   const Context& context = *recipe.context;
   const Desc x = x_desc(op.count, op.channels), channel = per_channel(op.channels);
   const auto desc = batch_norm_desc(context.engine, x, op.epsilon, op.activation, false);
-  if (is_slow(desc)) return nullptr;
+  if (is_reference(desc)) return nullptr;
   Call call{context, dnnl::batch_normalization_forward{desc}, desc};
   call.operand(DNNL_ARG_SRC, x, 0)
       .operand(DNNL_ARG_SCALE, channel, 1)
@@ -104,10 +102,9 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const BatchNormInferen
 }
 
 std::size_t workspace_bytes(const Context& context, const BatchNorm& op) {
-  return batch_norm_desc(context.engine, x_desc(op.count, op.channels), op.epsilon, op.activation,
-                         true)
-      .workspace_desc()
-      .get_size();
+  const auto desc = batch_norm_desc(context.engine, x_desc(op.count, op.channels), op.epsilon,
+                                    op.activation, true);
+  return std::max(desc.workspace_desc().get_size(), wide_workspace_bytes(op));
 }
 
 }  // namespace troupe::gpu::onednn

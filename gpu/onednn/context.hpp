@@ -30,8 +30,8 @@ std::string describe(const Operation& operation);
 
 /// Sets the number of OpenMP threads that oneDNN finds when called from this thread.
 void use_threads(int threads);
-/// @throws Error exhausted if OpenMP gives this thread fewer than `threads`, or unsupported if one of them does not
-/// compute as JOB-6 demands.
+/// @throws Error bad_input below 1 or above 256; exhausted if OpenMP gives this thread fewer; unsupported if one of
+/// them does not compute as JOB-6 demands.
 void check_threads(int threads);
 /// The file that the OpenMP runtime was loaded from, as in "libgomp.so.1.0.0".
 std::string openmp_runtime();

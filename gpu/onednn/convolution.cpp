@@ -1,5 +1,4 @@
 #include <cstdint>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,11 +40,6 @@ ConvolutionDescs descs_of(const ConvolutionGeometry& g, bool bias, Tag activatio
           bias ? f32({g.out_channels}, Tag::a) : Desc{}, y_desc(g, activations)};
 }
 
-template <class PrimitiveDesc>
-bool is_slow(const PrimitiveDesc& desc) {
-  return std::string_view{desc.impl_info_str()}.starts_with("ref");
-}
-
 /// Puts operand `index` where `call` wants it, by a copy only if its layout there is another.
 void bind_input(const Context& context, std::vector<Call>& before, Call& call, int argument,
                 const Desc& wanted, const Desc& given, int index) {
@@ -65,7 +59,7 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const Convolution& op)
   const Context& context = *recipe.context;
   const ConvolutionDescs descs = descs_of(op.geometry, op.bias, Tag::nhwc);
   const auto desc = convolution_desc(context.engine, op.geometry, descs, op.activation);
-  if (is_slow(desc)) return nullptr;
+  if (is_reference(desc)) return nullptr;
   std::vector<Call> calls;
   Call call{context, dnnl::convolution_forward{desc}, desc};
   call.operand(DNNL_ARG_SRC, descs.x, 0);
@@ -81,7 +75,7 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const ConvolutionBackw
   const Context& context = *recipe.context;
   const ConvolutionDescs descs = descs_of(op.geometry, false, Tag::nhwc);
   const auto desc = convolution_backward_data_desc(context.engine, op.geometry, descs);
-  if (is_slow(desc)) return nullptr;
+  if (is_reference(desc)) return nullptr;
   std::vector<Call> calls;
   Call call{context, dnnl::convolution_backward_data{desc}, desc};
   call.operand(DNNL_ARG_DIFF_DST, descs.y, 0);
@@ -102,7 +96,7 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const ConvolutionBackw
       g.groups == 1 && g.stride_width > 1 && g.kernel_width > 1 && g.in_channels >= 32;
   const ConvolutionDescs descs = descs_of(g, op.bias, blocked ? Tag::any : Tag::nhwc);
   const auto desc = convolution_backward_weights_desc(context.engine, g, descs);
-  if (is_slow(desc)) return nullptr;
+  if (is_reference(desc)) return nullptr;
   std::vector<Call> calls;
   Call call{context, dnnl::convolution_backward_weights{desc}, desc};
   bind_input(context, calls, call, DNNL_ARG_SRC, desc.src_desc(), x_desc(g, Tag::nhwc), 0);

@@ -12,24 +12,19 @@
 #include <utility>
 #include <vector>
 
+#include "gpu/onednn/avx512.hpp"
 #include "gpu/tensor.hpp"
-
-#define TROUPE_AVX512 __attribute__((target("avx512f")))
 
 namespace troupe::gpu::onednn {
 namespace {
 
-constexpr std::int64_t lanes = 16;
 constexpr std::int64_t most_pixels = 14;  // with two vectors each 28 sums, and 4 registers are left
 
 bool applies(const ConvolutionGeometry& g, int threads) {
-  const bool has_avx512 =
-      (static_cast<unsigned>(dnnl_get_effective_cpu_isa()) & dnnl_cpu_isa_avx512_core) ==
-      static_cast<unsigned>(dnnl_cpu_isa_avx512_core);
   const bool three =
       g.kernel_height == 3 && g.kernel_width == 3 && (g.in_channels == 1 || g.in_channels == 3);
   const bool five = g.kernel_height == 5 && g.kernel_width == 5 && g.in_channels == 1;
-  return has_avx512 && threads == 1 && (three || five) && g.groups == 1 &&
+  return has_avx512() && threads == 1 && (three || five) && g.groups == 1 &&
          g.out_channels % lanes == 0 && g.dilation_height == 1 && g.dilation_width == 1;
 }
 

@@ -1,4 +1,3 @@
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,7 +28,7 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const Pool& op) {
   const Context& context = *recipe.context;
   const Desc x = x_desc(op.geometry), y = y_desc(op.geometry);
   const auto desc = pool_desc(context.engine, op.kind, op.geometry, x, y, op.training);
-  if (std::string_view{desc.impl_info_str()}.starts_with("ref")) return nullptr;
+  if (is_reference(desc)) return nullptr;
   Call call{context, dnnl::pooling_forward{desc}, desc};
   call.operand(DNNL_ARG_SRC, x, 0).operand(DNNL_ARG_DST, y, 1);
   if (op.kind == PoolKind::max && op.training)
@@ -41,7 +40,7 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const PoolBackward& op
   const Context& context = *recipe.context;
   const Desc x = x_desc(op.geometry), y = y_desc(op.geometry);
   const auto desc = pool_backward_desc(context.engine, op.kind, op.geometry, x, y);
-  if (std::string_view{desc.impl_info_str()}.starts_with("ref")) return nullptr;
+  if (is_reference(desc)) return nullptr;
   Call call{context, dnnl::pooling_backward{desc}, desc};
   call.operand(DNNL_ARG_DIFF_DST, y, 0);
   const bool maximum = op.kind == PoolKind::max;

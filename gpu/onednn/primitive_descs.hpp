@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "gpu/operation.hpp"
@@ -9,6 +11,12 @@
 namespace troupe::gpu::onednn {
 
 using Desc = dnnl::memory::desc;
+
+/// Whether oneDNN has nothing better than its plain reference loops, which are hundreds of times slower.
+template <class PrimitiveDesc>
+bool is_reference(const PrimitiveDesc& desc) {
+  return std::string_view{desc.impl_info_str()}.starts_with("ref");
+}
 
 /// What dnnl::algorithm computes an activation that is not `none`.
 dnnl::algorithm algorithm_of(Activation activation);

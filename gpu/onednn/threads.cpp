@@ -23,9 +23,11 @@ void use_threads(int threads) {
 }
 
 void check_threads(int threads) {
-  if (threads < 1) {
-    throw Error{ErrorCode::bad_input,
-                "onednn: expected 1 thread or more, got " + std::to_string(threads)};
+  // libgomp ends the process when the system refuses a thread.
+  constexpr int most = 256;
+  if (threads < 1 || threads > most) {
+    throw Error{ErrorCode::bad_input, "onednn: expected 1 to " + std::to_string(most) +
+                                          " threads, got " + std::to_string(threads)};
   }
   use_threads(threads);
   const FloatEnvironment inherited;  // by the threads that OpenMP starts now

@@ -91,9 +91,10 @@ std::uint32_t adagrad(const UpdatePiece& piece, const UpdateScalars& scalars) {
   });
 }
 
-/// With m̂ = m / c1 and v̂ = v / c2, lr · m̂ / (sqrt(v̂) + epsilon) is rate · m / (sqrt(v) + epsilon · sqrt(c2)) for
-/// rate = lr · sqrt(c2) / c1: one root and one division an element. m - (1 - beta) · m stands for beta · m, because
-/// an f32 near 1 misses 1 - beta by up to 3e-8 / (1 - beta) of it, which would bias v for good.
+/// With m̂ = m / c1 and v̂ = v / c2, the step lr · m̂ / (sqrt(v̂) + epsilon) is
+/// rate · m / (sqrt(v) + epsilon · sqrt(c2)) for rate = lr · sqrt(c2) / c1: one root and one division an element.
+/// m - (1 - beta) · m stands for beta · m, because an f32 near 1 misses 1 - beta by up to 3e-8 / (1 - beta) of it,
+/// which would bias v for good.
 std::uint32_t adam(const UpdatePiece& piece, const UpdateScalars& scalars) {
   const UpdateScalars s = scalars;
   const std::size_t stride = piece.state_stride;

@@ -1,5 +1,6 @@
 #include "gpu/transform/make_transform.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>

@@ -1,16 +1,17 @@
 #include "gpu/transform/moments.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <string>
 
+#include "runtime/base/canonical_tree.hpp"
 #include "runtime/base/error.hpp"
 
 namespace troupe::gpu {
 
 Moments::Moments(std::size_t channels) : channels_(channels) {
-  if (channels == 0) throw Error{ErrorCode::bad_input, "moments: expected 1 channel or more, got 0"};
+  if (channels == 0)
+    throw Error{ErrorCode::bad_input, "moments: expected 1 channel or more, got 0"};
 }
 
 void Moments::add(std::span<const float> sample) {
@@ -26,8 +27,11 @@ void Moments::add(std::span<const float> sample) {
   for (std::size_t at = 0; at < sample.size(); at += channels) {
     for (std::size_t c = 0; c < channels; ++c) {
       const double value = sample[at + c];
-      channels_[c].values += value;
-      channels_[c].squares += value * value;
+      Sums& sums = channels_[c];
+      sums.values += value;
+      sums.squares += value * value;
+      sums.smallest = std::min(sums.smallest, value);
+      sums.largest = std::max(sums.largest, value);
     }
   }
   count_ += sample.size() / channels;
@@ -41,8 +45,12 @@ void Moments::merge(const Moments& next) {
   }
   count_ += next.count_;
   for (std::size_t c = 0; c < channels_.size(); ++c) {
-    channels_[c].values += next.channels_[c].values;
-    channels_[c].squares += next.channels_[c].squares;
+    Sums& sums = channels_[c];
+    const Sums& more = next.channels_[c];
+    sums.values += more.values;
+    sums.squares += more.squares;
+    sums.smallest = std::min(sums.smallest, more.smallest);
+    sums.largest = std::max(sums.largest, more.largest);
   }
 }
 
@@ -53,8 +61,8 @@ Normalize Moments::normalize() const {
   for (std::size_t c = 0; c < channels_.size(); ++c) {
     const double mean = channels_[c].values / count;
     const double variance = channels_[c].squares / count - mean * mean;
-    // What is left of equal values' variance is rounding: a few units of the squares' last place.
-    if (!(variance > 1e-14 * mean * mean)) {
+    // Of equal values' variance the rounding of the sums is left, which may look like a deviation.
+    if (channels_[c].smallest == channels_[c].largest || !(variance > 0)) {
       throw Error{ErrorCode::bad_input, "moments: expected values that differ in channel " +
                                             std::to_string(c) + ", got one value only"};
     }
@@ -66,11 +74,11 @@ Normalize Moments::normalize() const {
 
 Moments merged(std::span<const Moments> parts) {
   if (parts.empty()) throw Error{ErrorCode::bad_input, "moments: expected parts, got none"};
-  if (parts.size() == 1) return parts[0];
-  const std::size_t left = std::bit_floor(parts.size() - 1);
-  Moments sum = merged(parts.first(left));
-  sum.merge(merged(parts.subspan(left)));
-  return sum;
+  const auto part = [&](std::uint64_t i) { return parts[i]; };
+  return tree_sum(parts.size(), part, [](Moments left, const Moments& right) {
+    left.merge(right);
+    return left;
+  });
 }
 
 }  // namespace troupe::gpu

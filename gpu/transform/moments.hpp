@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -18,8 +19,9 @@ class Moments {
  public:
   static constexpr std::uint64_t part_records = 4096;
 
+  Moments() : Moments{1} {}
   /// @param channels the last dimension of the samples, or 1 for one mean and deviation of all.
-  explicit Moments(std::size_t channels = 1);
+  explicit Moments(std::size_t channels);
 
   /// Adds one sample's values in their order. @throws Error bad_input if they are no whole number of
   /// `channels`, or if one is not finite.
@@ -36,6 +38,8 @@ class Moments {
   struct Sums {
     double values = 0;
     double squares = 0;
+    double smallest = std::numeric_limits<double>::infinity();
+    double largest = -std::numeric_limits<double>::infinity();
   };
   std::uint64_t count_ = 0;
   std::vector<Sums> channels_;

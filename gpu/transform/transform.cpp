@@ -1,6 +1,8 @@
 #include "gpu/transform/transform.hpp"
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <utility>
@@ -14,7 +16,9 @@ namespace {
 constexpr double largest = std::numeric_limits<float>::max();
 constexpr double smallest = std::numeric_limits<float>::min();
 constexpr std::int64_t max_extent = 16'384;
-constexpr double max_distance = 4096;
+constexpr std::int64_t max_distance = 4096;
+constexpr std::size_t max_transforms = 1024;
+constexpr std::int64_t max_elements = std::int64_t{1} << 31;
 
 std::string number(double value) {
   if (value == std::floor(value) && std::abs(value) < 1e15) {
@@ -64,7 +68,7 @@ class Checker {
 
   void operator()(const Shift& shift) {
     expect_image();
-    range("pixels", shift.pixels, 0, max_distance);
+    range("pixels", shift.pixels, 0, double{max_distance});
     if (!shift.subpixel && shift.pixels != std::floor(shift.pixels)) {
       problem("pixels", "a whole number, or subpixel", number(shift.pixels));
     }
@@ -110,15 +114,16 @@ class Checker {
     checked_.problems.push_back(text + ": expected " + expected + ", got " + std::string{got});
   }
 
-  template <typename Number>
-  void range(std::string_view field, Number value, double low, double high) {
-    const auto wide = static_cast<double>(value);
-    if (wide >= low && wide <= high) return;  // NaN is in no range
-    const std::string expected =
-        high >= largest && low <= -largest ? "a finite number"
-        : high >= largest                  ? number(low) + " or more"
-                                           : number(low) + " to " + number(high);
-    problem(field, expected, number(wide));
+  void range(std::string_view field, double value, double low, double high) {
+    if (value >= low && value <= high) return;  // NaN is in no range
+    const std::string expected = high >= largest && low <= -largest ? "a finite number"
+                                 : high >= largest                  ? number(low) + " or more"
+                                                   : number(low) + " to " + number(high);
+    problem(field, expected, number(value));
+  }
+  void range(std::string_view field, std::int64_t value, std::int64_t low, std::int64_t high) {
+    if (value >= low && value <= high) return;
+    problem(field, std::to_string(low) + " to " + std::to_string(high), std::to_string(value));
   }
 
   void expect_f32() {
@@ -158,10 +163,19 @@ Checked check(const Transform& transform, const Shape& in, DType dtype) {
 
 Checked check(const std::vector<Transform>& chain, const Shape& in, DType dtype) {
   Checked all{in, dtype, {}};
+  if (chain.size() > max_transforms) {
+    all.problems.push_back("transforms: expected at most " + std::to_string(max_transforms) +
+                           ", got " + std::to_string(chain.size()));
+    return all;
+  }
   for (std::size_t i = 0; i < chain.size(); ++i) {
     Checked one = check(chain[i], all.shape, all.dtype);
     all.shape = one.shape;
     all.dtype = one.dtype;
+    if (all.shape.elements() > max_elements) {
+      one.problems.push_back(std::string{kind(chain[i])} +
+                             ": expected at most 2^31 elements, got " + to_string(all.shape));
+    }
     for (const std::string& problem : one.problems) {
       all.problems.push_back("transform " + std::to_string(i) + ": " + problem);
     }

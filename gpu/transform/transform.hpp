@@ -79,8 +79,7 @@ struct Noise {
   bool operator==(const Noise&) const = default;
 };
 
-using Transform =
-    std::variant<Scale, Normalize, OneHot, Shift, Rotate, Flip, Crop, Cutout, Noise>;
+using Transform = std::variant<Scale, Normalize, OneHot, Shift, Rotate, Flip, Crop, Cutout, Noise>;
 
 /// As a config names it: "scale", "normalize", "one_hot", "shift", ...
 std::string_view kind(const Transform& transform);

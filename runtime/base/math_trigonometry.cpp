@@ -49,8 +49,8 @@ constexpr DoubleDouble half_pi = {0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54};
 Reduced reduce_exactly(double x) {
   const auto bits = std::bit_cast<std::uint64_t>(x);
   const std::uint64_t m = (bits & ((std::uint64_t{1} << 52) - 1)) | std::uint64_t{1} << 52;
-  const int e = static_cast<int>(bits >> 52) - 1075;
-  const auto skip = static_cast<std::size_t>(e - 2 + 64);  // of the table's bits, the zero word too
+  // Of the table's bits, its zero word too: e - 2 + 64, where e = exponent field - 1075.
+  const std::size_t skip = static_cast<std::size_t>(bits >> 52) - 1013;
   const std::size_t shift = skip % 64;
   // m times the window, modulo 2^256, highest word first: in units of 2^-254 quadrants.
   std::array<std::uint64_t, 4> product{};

@@ -8,9 +8,11 @@
 
 namespace troupe::test {
 
+/// A view of `text`, which must outlive it.
 inline std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span{text});
 }
+std::span<const std::byte> bytes_of(std::string&& text) = delete;
 
 /// `text` as one gzip member.
 inline std::string gzip(const std::string& text) {

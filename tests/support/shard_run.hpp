@@ -14,9 +14,9 @@ namespace troupe::test {
 /// All that one shard's run of a plan needs, in memory of its own: for tests that look at one shard.
 class ShardRun {
  public:
-  ShardRun(const gpu::nn::Graph& graph, const gpu::nn::StateLayout& layout, gpu::Device& device,
-           const gpu::nn::PlanOptions& options)
-      : layout{layout}, plan{graph, layout, device, options}, stream{device.make_stream()} {
+  ShardRun(const gpu::nn::Graph& graph, const gpu::nn::StateLayout& state_layout,
+           gpu::Device& device, const gpu::nn::PlanOptions& options)
+      : layout{state_layout}, plan{graph, layout, device, options}, stream{device.make_stream()} {
     state = gpu::allocate_host(layout.slot_bytes);
     sums = gpu::allocate_host(layout.sums_bytes);
     for (const gpu::nn::Bucket& bucket : layout.buckets) {

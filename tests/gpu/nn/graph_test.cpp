@@ -46,7 +46,8 @@ TEST_CASE("Graph: resnet20 has the parameters of the paper, and its projections"
   std::int64_t elements = 0;
   for (const auto& parameter : graph.parameters()) elements += parameter.shape.elements();
   // 3·16·9, six 16·16·9, 16·32·9, five 32·32·9, 32·64·9, five 64·64·9, two projections, 21 norms, the dense layer
-  CHECK(elements == 432 + 6 * 2304 + 4608 + 5 * 9216 + 18432 + 5 * 36864 + 512 + 2048 + 2 * (7 * 16 + 7 * 32 + 7 * 64) + 650);
+  CHECK(elements == 432 + 6 * 2304 + 4608 + 5 * 9216 + 18432 + 5 * 36864 + 512 + 2048 +
+                        2 * (7 * 16 + 7 * 32 + 7 * 64) + 650);
   CHECK(shape_of(graph, "add_9") == Shape{8, 8, 64});
 }
 
@@ -54,22 +55,27 @@ TEST_CASE("Graph: reports every mismatch at once, by layer name and shape") {
   ModelBuilder model;
   model.input("image", Shape{8, 8, 3});
   model.input("label", Shape{}, DType::f32);
-  model.add("conv2d", {{"filters", std::int64_t{16}}, {"kernel", std::int64_t{11}}}, {}, "too_wide");
+  model.add("conv2d", {{"filters", std::int64_t{16}}, {"kernel", std::int64_t{11}}}, {},
+            "too_wide");
   model.add("dense", {{"unitz", std::int64_t{4}}}, {"image"}, "misspelt");
-  model.add("max_pool", {{"kernel", std::int64_t{2}}, {"padding_mode", std::string{"sane"}}}, {"image"}, "pool");
+  model.add("max_pool", {{"kernel", std::int64_t{2}}, {"padding_mode", std::string{"sane"}}},
+            {"image"}, "pool");
   model.add("convd", {}, {"image"}, "strange");
   model.add("batch_norm", {{"epsilon", -1.0}}, {"imaje"}, "norm");
   model.add("dense", {{"units", std::int64_t{0}}}, {"image"}, "none");
   const std::string text = problems_of(model.description());
   CHECK(text.find("model: ") == 0);
   for (const char* const wanted :
-       {"layer 'too_wide': expected an input at least as large as the window [11, 11] with its dilation, less the "
+       {"layer 'too_wide': expected an input at least as large as the window [11, 11] with its "
+        "dilation, less the "
         "padding, got [8, 8, 3]",
         "layer 'misspelt': unknown attribute 'unitz' (did you mean 'units'?)",
         "layer 'misspelt': expected an attribute 'units', got none",
-        "layer 'pool': padding_mode: expected one of valid, same, got 'sane' (did you mean 'same'?)",
+        "layer 'pool': padding_mode: expected one of valid, same, got 'sane' (did you mean "
+        "'same'?)",
         "layer 'strange': unknown type 'convd' (did you mean 'conv2d'?)",
-        "layer 'norm': expected an input or an earlier layer as its input, got 'imaje' (did you mean 'image'?)",
+        "layer 'norm': expected an input or an earlier layer as its input, got 'imaje' (did you "
+        "mean 'image'?)",
         "layer 'norm': epsilon: expected a number from",
         "layer 'none': units: expected a whole number from 1 to"}) {
     CAPTURE(text);
@@ -84,7 +90,8 @@ TEST_CASE("Graph: one wrong shape is reported once, not by all that hangs on it"
   model.add("relu");
   model.add("max_pool", {{"kernel", std::int64_t{2}}});
   CHECK(problems_of(model.description()) ==
-        "model: 1 problem\n  layer 'conv2d_1': expected an input of rank 3 [height, width, channels], got [784]");
+        "model: 1 problem\n  layer 'conv2d_1': expected an input of rank 3 [height, width, "
+        "channels], got [784]");
 }
 
 TEST_CASE("Graph: refuses wiring that cannot train") {
@@ -93,7 +100,8 @@ TEST_CASE("Graph: refuses wiring that cannot train") {
     model.input("x", Shape{4});
     model.add("dense", {{"units", std::int64_t{3}}}, {}, "dangling");
     model.add("dense", {{"units", std::int64_t{3}}}, {"x"}, "head");
-    CHECK(problems_of(model.description()).find("layer 'dangling': expected a layer that uses its output, got none") !=
+    CHECK(problems_of(model.description())
+              .find("layer 'dangling': expected a layer that uses its output, got none") !=
           std::string::npos);
   }
   SUBCASE("two layers of one name") {
@@ -108,14 +116,16 @@ TEST_CASE("Graph: refuses wiring that cannot train") {
     model.input("x", Shape{4});
     model.add("mean_squared_error", {}, {"x", "x"});
     model.add("relu");
-    CHECK(problems_of(model.description()).find("expected no loss as its input") != std::string::npos);
+    CHECK(problems_of(model.description()).find("expected no loss as its input") !=
+          std::string::npos);
   }
   SUBCASE("labels of the wrong type") {
     ModelBuilder model;
     model.input("x", Shape{4});
     model.input("label", Shape{}, DType::u8);
     model.add("softmax_cross_entropy", {}, {"x", "label"});
-    CHECK(problems_of(model.description()).find("labels i32[...], got f32[4] and u8[]") != std::string::npos);
+    CHECK(problems_of(model.description()).find("labels i32[...], got f32[4] and u8[]") !=
+          std::string::npos);
   }
   SUBCASE("shared parameters of another shape") {
     ModelBuilder model;
@@ -123,14 +133,18 @@ TEST_CASE("Graph: refuses wiring that cannot train") {
     const std::string first = model.add("dense", {{"units", std::int64_t{4}}});
     model.add("dense", {{"units", std::int64_t{3}}});
     model.share(first);
-    CHECK(problems_of(model.description()).find("share: expected 'weight' of shape [3, 4], got that of layer "
-                                                "'dense_1' of shape [4, 4]") != std::string::npos);
+    CHECK(problems_of(model.description())
+              .find("share: expected 'weight' of shape [3, 4], got that of layer "
+                    "'dense_1' of shape [4, 4]") != std::string::npos);
   }
-  SUBCASE("nothing at all") { CHECK(problems_of({}).find("expected an input, got none") != std::string::npos); }
+  SUBCASE("nothing at all") {
+    CHECK(problems_of({}).find("expected an input, got none") != std::string::npos);
+  }
 }
 
 TEST_CASE("Graph: lays parameters out in the order in which backward completes them") {
-  const StateLayout layout = Graph{mlp(std::array<std::int64_t, 3>{784, 128, 10})}.layout({Adam{}, {}});
+  const StateLayout layout =
+      Graph{mlp(std::array<std::int64_t, 3>{784, 128, 10})}.layout({Adam{}, {}});
   CHECK(layout.parameters[0].name == "dense_2.weight");
   CHECK(layout.parameters[1].name == "dense_2.bias");
   CHECK(layout.parameters[2].name == "dense_1.weight");
@@ -141,7 +155,8 @@ TEST_CASE("Graph: lays parameters out in the order in which backward completes t
 TEST_CASE("Graph: a start depends on the seed, the layer and the element alone (JOB-3)") {
   const Graph graph{mlp(std::array<std::int64_t, 3>{784, 128, 10})};
   const StateLayout layout = graph.layout({Sgd{}, {}});
-  std::vector<std::byte> first(layout.slot_bytes), again(layout.slot_bytes), other(layout.slot_bytes);
+  std::vector<std::byte> first(layout.slot_bytes), again(layout.slot_bytes),
+      other(layout.slot_bytes);
   graph.initialise(layout, 1, first);
   graph.initialise(layout, 1, again);
   graph.initialise(layout, 2, other);
@@ -149,7 +164,8 @@ TEST_CASE("Graph: a start depends on the seed, the layer and the element alone (
   CHECK(first != other);
   CHECK_THROWS_AS(graph.initialise(layout, 1, std::span{first}.first(8)), Error);
   // He: deviation sqrt(2 / 784)
-  const auto* const weights = reinterpret_cast<const float*>(first.data()) + layout.parameters[2].begin;
+  const auto* const weights =
+      reinterpret_cast<const float*>(first.data()) + layout.parameters[2].begin;
   double squares = 0.0;
   for (int i = 0; i < 784 * 128; ++i) squares += double{weights[i]} * weights[i];
   CHECK(std::sqrt(squares / (784 * 128)) == doctest::Approx(std::sqrt(2.0 / 784)).epsilon(0.02));
@@ -164,7 +180,8 @@ TEST_CASE("Graph: takes layer types of an application's own") {
     void backward(Lowering&) const override {}
   };
   LayerRegistry types = LayerRegistry::built_in();
-  types.add("twice", [](AttributeReader&) -> std::unique_ptr<Layer> { return std::make_unique<Twice>(); });
+  types.add("twice",
+            [](AttributeReader&) -> std::unique_ptr<Layer> { return std::make_unique<Twice>(); });
   CHECK_THROWS_AS(types.add("twice", nullptr), Error);
   ModelBuilder model;
   model.input("x", Shape{4});

@@ -11,7 +11,9 @@ using troupe::test::ShardRun;
 
 namespace {
 
-std::unique_ptr<Device> device() { return make_cpu_device({1, CpuBackend::reference}); }
+std::unique_ptr<Device> device() {
+  return make_cpu_device({1, CpuBackend::reference});
+}
 
 void fill_normal(std::span<float> values, std::uint64_t seed) {
   std::mt19937_64 random{seed};
@@ -21,7 +23,8 @@ void fill_normal(std::span<float> values, std::uint64_t seed) {
 
 void fill_labels(std::span<std::int32_t> labels, int classes, std::uint64_t seed) {
   std::mt19937_64 random{seed};
-  for (std::int32_t& label : labels) label = static_cast<std::int32_t>(random() % static_cast<unsigned>(classes));
+  for (std::int32_t& label : labels)
+    label = static_cast<std::int32_t>(random() % static_cast<unsigned>(classes));
 }
 
 /// Every kind of wiring there is: a residual, a concat, shared weights, dropout, both norms, pools, a reshape.
@@ -30,7 +33,8 @@ ModelDescription tangle() {
   ModelBuilder m;
   m.input("image", Shape{6, 6, 2});
   m.input("label", Shape{}, DType::i32);
-  const std::string first = m.add("conv2d", {{"filters", I{5}}, {"kernel", I{3}}, {"padding", I{1}}, {"bias", false}});
+  const std::string first =
+      m.add("conv2d", {{"filters", I{5}}, {"kernel", I{3}}, {"padding", I{1}}, {"bias", false}});
   m.add("batch_norm");
   const std::string trunk = m.add("relu");
   m.add("conv2d", {{"filters", I{5}}, {"kernel", I{3}}, {"padding", I{2}}, {"dilation", I{2}}});
@@ -61,7 +65,8 @@ void fill_tangle(ShardRun& run) {
 template <class Op>
 std::size_t count_of(const Plan& plan) {
   return static_cast<std::size_t>(std::ranges::count_if(
-      plan.instructions(), [](const Instruction& i) { return std::holds_alternative<Op>(i.operation); }));
+      plan.instructions(),
+      [](const Instruction& i) { return std::holds_alternative<Op>(i.operation); }));
 }
 
 }  // namespace
@@ -90,7 +95,8 @@ TEST_CASE("Plan: the gradient is that of the loss, through every kind of wiring"
     const float h = 1e-3F;
     double sides[2];
     for (const int side : {0, 1}) {
-      for (std::size_t i = 0; i < elements; ++i) values[i] = saved[i] + (side == 0 ? h : -h) * direction[i];
+      for (std::size_t i = 0; i < elements; ++i)
+        values[i] = saved[i] + (side == 0 ? h : -h) * direction[i];
       run.run();
       sides[side] = run.loss();
     }
@@ -98,7 +104,8 @@ TEST_CASE("Plan: the gradient is that of the loss, through every kind of wiring"
     CAPTURE(entry.name);
     // 2 h and the rounding of each loss, a sum of f32 logits of about 1e-6, bound the difference's own error;
     // kinks of relu and max within h add what the gradient's length allows.
-    CHECK(std::abs((sides[0] - sides[1]) / (2.0 * double{h}) - along) <= 2e-2 * std::sqrt(length) + 2e-2);
+    CHECK(std::abs((sides[0] - sides[1]) / (2.0 * double{h}) - along) <=
+          2e-2 * std::sqrt(length) + 2e-2);
   }
 }
 
@@ -115,13 +122,17 @@ TEST_CASE("Plan: reuse of buffers changes no bit and saves memory") {
     run->run();
   }
   CHECK(reused.gradient() == separate.gradient());
-  CHECK(std::bit_cast<std::uint64_t>(reused.loss()) == std::bit_cast<std::uint64_t>(separate.loss()));
+  CHECK(std::bit_cast<std::uint64_t>(reused.loss()) ==
+        std::bit_cast<std::uint64_t>(separate.loss()));
   CHECK(reused.plan.arena_bytes() < separate.plan.arena_bytes());
-  const auto a = reused.plan.prediction().values<float>(), b = separate.plan.prediction().values<float>();
+  const auto a = reused.plan.prediction().values<float>(),
+             b = separate.plan.prediction().values<float>();
   CHECK(std::ranges::equal(a, b));
 }
 
-TEST_CASE("Plan: tensors that span buckets have the same gradient, and padding is zero in whatever memory") {
+TEST_CASE(
+    "Plan: tensors that span buckets have the same gradient, and padding is zero in whatever "
+    "memory") {
   const Graph graph{tangle()};
   const auto cpu = device();
   ShardRun whole{graph, graph.layout({Sgd{}, {}}), *cpu, {Mode::train, 5}};
@@ -129,7 +140,8 @@ TEST_CASE("Plan: tensors that span buckets have the same gradient, and padding i
   CHECK(cut.layout.buckets.size() > 10);
   for (ShardRun* const run : {&whole, &cut}) {
     fill_tangle(*run);
-    for (const auto& bucket : run->buckets) std::memset(bucket->data(), 0xFF, bucket->size_bytes());  // NaN
+    for (const auto& bucket : run->buckets)
+      std::memset(bucket->data(), 0xFF, bucket->size_bytes());  // NaN
     run->run();
   }
   const std::vector<float> gradient = whole.gradient();
@@ -165,7 +177,8 @@ TEST_CASE("Plan: a bucket's bytes are valid at its event, while backward still r
   CHECK(listener.order.front() == run.layout.buckets.size());  // the sums come first
   for (std::size_t i = 0; i < run.layout.buckets.size(); ++i) {
     CHECK(listener.order[i + 1] == i);
-    CHECK(std::memcmp(listener.seen[i].data(), run.buckets[i]->data(), listener.seen[i].size()) == 0);
+    CHECK(std::memcmp(listener.seen[i].data(), run.buckets[i]->data(), listener.seen[i].size()) ==
+          0);
   }
   CHECK(listener.loss == run.loss());
   run.plan.event(0).wait(1);
@@ -178,7 +191,8 @@ TEST_CASE("Plan: bias and activation are fused into the layer before") {
   const Plan train{graph, layout, *cpu, {Mode::train, 4}};
   CHECK(count_of<Activate>(train) == 0);
   CHECK(count_of<ActivateBackward>(train) == 3);
-  CHECK(count_of<ConvolutionBackwardData>(train) == 1);  // none for the first layer: nobody asks for it
+  CHECK(count_of<ConvolutionBackwardData>(train) ==
+        1);  // none for the first layer: nobody asks for it
   // gelu cannot be undone from its output, so it is fused only where there is no backward.
   ModelBuilder model;
   model.input("x", Shape{4});
@@ -192,7 +206,9 @@ TEST_CASE("Plan: bias and activation are fused into the layer before") {
   CHECK(count_of<Activate>(Plan{smooth, small, *cpu, {Mode::infer, 2}}) == 0);
 }
 
-TEST_CASE("Plan: a shard's rows draw by position, so they do not depend on the shard they are in (JOB-3)") {
+TEST_CASE(
+    "Plan: a shard's rows draw by position, so they do not depend on the shard they are in "
+    "(JOB-3)") {
   const Graph graph{[] {
     ModelBuilder m;
     m.input("x", Shape{40});
@@ -211,7 +227,8 @@ TEST_CASE("Plan: a shard's rows draw by position, so they do not depend on the s
   half.step.position = 104;
   both.run();
   half.run();
-  const auto rows = both.plan.prediction().values<float>(), second = half.plan.prediction().values<float>();
+  const auto rows = both.plan.prediction().values<float>(),
+             second = half.plan.prediction().values<float>();
   CHECK(std::ranges::equal(rows.subspan(160), second));
 }
 
@@ -219,7 +236,8 @@ TEST_CASE("Plan: evaluation and inference use running statistics and drop nothin
   const Graph graph{tangle()};
   const auto cpu = device();
   const StateLayout layout = graph.layout({Sgd{}, {}});
-  ShardRun evaluate{graph, layout, *cpu, {Mode::evaluate, 5}}, infer{graph, layout, *cpu, {Mode::infer, 5}};
+  ShardRun evaluate{graph, layout, *cpu, {Mode::evaluate, 5}},
+      infer{graph, layout, *cpu, {Mode::infer, 5}};
   fill_tangle(evaluate);
   std::ranges::copy(evaluate.input<float>(0), infer.input<float>(0).begin());
   infer.rings[1] = {};  // no target
@@ -227,7 +245,8 @@ TEST_CASE("Plan: evaluation and inference use running statistics and drop nothin
   evaluate.run();
   infer.run();
   CHECK(evaluate.rows() == 3);
-  CHECK(std::ranges::equal(evaluate.plan.prediction().values<float>(), infer.plan.prediction().values<float>()));
+  CHECK(std::ranges::equal(evaluate.plan.prediction().values<float>(),
+                           infer.plan.prediction().values<float>()));
 }
 
 TEST_CASE("Plan: the batch slot of the StepState picks the rows") {
@@ -235,7 +254,8 @@ TEST_CASE("Plan: the batch slot of the StepState picks the rows") {
   const auto cpu = device();
   ShardRun run{graph, graph.layout({Sgd{}, {}}), *cpu, {Mode::train, 2}};
   std::vector<float> ring(3 * 12 + 16);
-  auto* const aligned = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(ring.data()) + 63) / 64 * 64);
+  auto* const aligned =
+      reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(ring.data()) + 63) / 64 * 64);
   for (int i = 0; i < 36; ++i) aligned[i] = static_cast<float>(i);
   run.rings[0] = {reinterpret_cast<const std::byte*>(aligned), 12 * sizeof(float)};
   std::array<std::int32_t, 6> labels{0, 1, 2, 0, 1, 2};
@@ -256,8 +276,9 @@ TEST_CASE("Plan: refuses what it cannot run") {
   model.add("dense", {{"units", std::int64_t{3}}});
   const Graph graph{model.description()};
   const StateLayout layout = graph.layout({Sgd{}, {}});
-  CHECK_THROWS_WITH_AS((Plan{graph, layout, *cpu, {Mode::train, 4}}),
-                       "plan: expected a model that ends with a loss to train or evaluate, got none", Error);
+  CHECK_THROWS_WITH_AS(
+      (Plan{graph, layout, *cpu, {Mode::train, 4}}),
+      "plan: expected a model that ends with a loss to train or evaluate, got none", Error);
   CHECK_THROWS_AS((Plan{graph, layout, *cpu, {Mode::infer, 0}}), Error);
   const Graph other{mlp(std::array<std::int64_t, 3>{6, 4, 3})};
   CHECK_THROWS_AS((Plan{graph, other.layout({Sgd{}, {}}), *cpu, {Mode::infer, 4}}), Error);

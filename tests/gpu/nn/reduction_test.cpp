@@ -66,6 +66,7 @@ struct AddingDevice final : Device {
 
   std::string name() const override { return "adding"; }
   std::shared_ptr<Storage> allocate(std::size_t bytes) override { return allocate_host(bytes); }
+  bool host_accessible() const override { return true; }
   std::unique_ptr<Stream> make_stream() override { return std::make_unique<HostStream>(); }
   std::unique_ptr<Event> make_event() override { return nullptr; }
   std::size_t workspace_bytes(const Operation&) override { return 0; }

@@ -121,13 +121,19 @@ std::vector<Example> examples(KernelLibrary& library) {
       all.push_back({pool, {x, y, library.workspace_bytes(pool) / sizeof(float) + 1}});
     }
   }
-  const std::size_t count = 50, channels = 33;
-  const Operation norm = BatchNorm{50, 33, 1e-5F, Activation::relu};
-  all.push_back({norm,
-                 {count * channels, channels, channels, count * channels, channels, channels,
-                  library.workspace_bytes(norm) / sizeof(float) + 1, 2 * (1 + 2 * channels)}});
-  all.push_back({BatchNormInference{50, 33, 1e-5F, Activation::relu},
-                 {count * channels, channels, channels, channels, channels, count * channels}});
+  const std::size_t count = 50;
+  for (const std::size_t channels : {33U, 48U}) {
+    const auto c = static_cast<std::int64_t>(channels);
+    for (const auto activation : {Activation::none, Activation::relu}) {
+      const Operation norm = BatchNorm{50, c, 1e-5F, activation};
+      const std::size_t workspace = library.workspace_bytes(norm) / sizeof(float) + 1;
+      all.push_back({norm,
+                     {count * channels, channels, channels, count * channels, channels, channels,
+                      workspace, 2 * (1 + 2 * channels)}});
+      all.push_back({BatchNormInference{50, c, 1e-5F, activation},
+                     {count * channels, channels, channels, channels, channels, count * channels}});
+    }
+  }
   return all;
 }
 
@@ -153,7 +159,7 @@ TEST_CASE(
     CHECK(expected != untouched);
     kernel->run(first.addresses.data());
     CHECK(first.bits() == expected);
-    for (const std::size_t shift : {1U, 2U, 5U, 63U}) {
+    for (const std::size_t shift : {1U, 63U}) {
       Operands moved{example.counts, shift};
       twin->run(moved.addresses.data());
       CHECK(moved.bits() == expected);
@@ -244,7 +250,7 @@ TEST_CASE("oneDNN: two threads give equal bits each time (JOB-2)") {
     if (!kernel) continue;
     Operands first{example.counts, 0};
     kernel->run(first.addresses.data());
-    for (int repeat = 0; repeat < 3; ++repeat) {
+    for (int repeat = 0; repeat < 2; ++repeat) {
       Operands second{example.counts, 1};
       kernel->run(second.addresses.data());
       CHECK(second.bits() == first.bits());
@@ -252,11 +258,13 @@ TEST_CASE("oneDNN: two threads give equal bits each time (JOB-2)") {
   }
 }
 
-TEST_CASE("oneDNN: a threads count that is none is refused") {
+TEST_CASE("oneDNN: a number of threads that cannot be is refused") {
   const auto library = library_or_skip();
   if (!library) return;
   CHECK_THROWS_WITH_AS(library->make(Dense{4, 4, 4}, {.threads = 0}),
-                       "onednn: expected 1 thread or more, got 0", Error);
+                       "onednn: expected 1 to 256 threads, got 0", Error);
+  CHECK_THROWS_WITH_AS(library->make(Dense{4, 4, 4}, {.threads = 100000}),
+                       "onednn: expected 1 to 256 threads, got 100000", Error);
 }
 
 TEST_CASE("oneDNN: operations that are not its business have no kernel") {

@@ -32,12 +32,13 @@ std::vector<Subtree> nodes_of(std::uint32_t leaves) {
   return nodes;
 }
 
+std::string added(const std::string& left, const std::string& right) {
+  return "(" + left + " " + right + ")";
+}
+
 std::string text_sum(std::uint64_t count) {
   return tree_sum(
-      count, [](std::uint64_t leaf) { return std::to_string(leaf); },
-      [](const std::string& left, const std::string& right) {
-        return "(" + left + " " + right + ")";
-      });
+      count, [](std::uint64_t leaf) { return std::to_string(leaf); }, added);
 }
 }  // namespace
 
@@ -137,7 +138,7 @@ TEST_CASE("ReductionOrder: leaves in order of index are added as soon as the tre
       most = std::max(most, order.pending_before(leaf));
       std::string value = std::to_string(leaf);
       for (std::uint32_t k = 0; k < order.additions_after(leaf); ++k) {
-        value = "(" + pending.back() + " " + value + ")";
+        value = added(pending.back(), value);
         pending.pop_back();
       }
       pending.push_back(value);

@@ -96,7 +96,8 @@ TEST_CASE("ByteSource: yields no more of a decompression bomb than was asked for
 }
 
 TEST_CASE("ByteSource: says what is missing when a part must be whole") {
-  ByteSource source{bytes_of("abc"), "abc.bin"};
+  const std::string text = "abc";
+  ByteSource source{bytes_of(text), "abc.bin"};
   std::array<std::byte, 5> five{};
   CHECK_THROWS_WITH_AS(source.read_exactly(five, "record 2"),
                        "abc.bin: record 2: expected 5 bytes, got 3 and the end of the file", Error);

@@ -1,0 +1,77 @@
+#include "runtime/base/file.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/base/aligned_block.hpp"
+
+namespace troupe {
+namespace {
+
+constexpr std::string_view temporary_mark = ".tmp";
+
+}  // namespace
+
+FileBytes FileBytes::copy(std::span<const std::byte> bytes) {
+  const std::shared_ptr<std::byte> block = aligned_block(bytes.size());
+  if (!bytes.empty()) std::memcpy(block.get(), bytes.data(), bytes.size());
+  return {block, {block.get(), bytes.size()}};
+}
+
+std::string parent_folder(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return path.substr(0, std::max<std::size_t>(slash, 1));
+}
+
+std::string temporary_name(FileSystem& files, const std::string& path) {
+  for (std::uint64_t number = 0;; ++number) {
+    std::string name = path;
+    name.append(temporary_mark).append(std::to_string(number));
+    if (files.kind(name) == PathKind::none) return name;
+  }
+}
+
+bool is_temporary_name(std::string_view name) {
+  const std::size_t mark = name.rfind(temporary_mark);
+  if (mark == std::string_view::npos) return false;
+  const std::string_view number = name.substr(mark + temporary_mark.size());
+  return !number.empty() &&
+         std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::vector<std::string> remove_temporaries(FileSystem& files, const std::string& folder) {
+  std::vector<std::string> names = files.list(folder);
+  std::erase_if(names, [](const std::string& name) { return !is_temporary_name(name); });
+  for (const std::string& name : names) remove_all(files, folder + '/' + name);
+  return names;
+}
+
+void remove_all(FileSystem& files, const std::string& path) {
+  const PathKind kind = files.kind(path);
+  if (kind == PathKind::none) return;
+  if (kind == PathKind::folder) {
+    for (const std::string& name : files.list(path)) remove_all(files, path + '/' + name);
+  }
+  files.remove(path);
+}
+
+void write_atomically(FileSystem& files, const std::string& path,
+                      std::span<const std::byte> bytes) {
+  const std::string temporary = temporary_name(files, path);
+  const std::unique_ptr<OutputFile> file = files.create(temporary);
+  try {
+    file->write(bytes);
+    file->sync();
+    files.rename(temporary, path);
+  } catch (...) {
+    try {
+      files.remove(temporary);
+    } catch (...) {  // the first failure is the one to tell
+    }
+    throw;
+  }
+  files.sync_folder(parent_folder(path));
+}
+
+}  // namespace troupe
