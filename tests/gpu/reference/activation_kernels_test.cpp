@@ -17,7 +17,7 @@ using gpu::reference::ActivationTable;
 namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 /// Everything that matters: both tails, around 0, and the largest; a size that no vector divides.
 std::vector<float> arguments() {
@@ -100,9 +100,9 @@ TEST_CASE("ActivationTable: derivatives agree with differences of the true value
       const double h = 1e-5;
       const double slope = (expected(activation, x + h) - expected(activation, x - h)) / (2.0 * h);
       const float saved = differentiable_from_output(activation) ? forward_of(activation, x) : x;
-      // Differences of f64 are good to 1e-10; what f32 saved of sigmoid and tanh limits 1 - y to 6e-8.
+      // Saved to f32, an output near 1 is off by 3e-8, and 2 · (1 - y²) by 1.2e-7.
       CHECK(backward_of(activation, saved, 2.0F) ==
-            doctest::Approx(2.0 * slope).epsilon(1e-6).scale(0.1));
+            doctest::Approx(2.0 * slope).epsilon(1e-6).scale(0.2));
     }
   }
 }
@@ -110,13 +110,13 @@ TEST_CASE("ActivationTable: derivatives agree with differences of the true value
 TEST_CASE("ActivationTable: special values") {
   const FloatEnvironment environment;
   for (std::size_t a = 0; a < ActivationTable::activations; ++a) {
-    CHECK(std::isnan(forward_of(static_cast<Activation>(a), nan)));
-    CHECK(std::isnan(backward_of(static_cast<Activation>(a), 0.5F, nan)));
+    CHECK(std::isnan(forward_of(static_cast<Activation>(a), not_a_number)));
+    CHECK(std::isnan(backward_of(static_cast<Activation>(a), 0.5F, not_a_number)));
   }
   CHECK(forward_of(Activation::relu, infinity) == infinity);
   CHECK(forward_of(Activation::relu, -infinity) == 0.0F);
   CHECK(std::bit_cast<std::uint32_t>(forward_of(Activation::relu, -0.0F)) == 0);
-  CHECK(backward_of(Activation::relu, 0.0F, nan) == 0.0F);
+  CHECK(backward_of(Activation::relu, 0.0F, not_a_number) == 0.0F);
   CHECK(forward_of(Activation::gelu, infinity) == infinity);
   CHECK(forward_of(Activation::silu, infinity) == infinity);
   CHECK(forward_of(Activation::sigmoid, infinity) == 1.0F);
