@@ -1,0 +1,27 @@
+#include "tests/reference/libraries.hpp"
+
+#include <memory>
+
+#include "gpu/kernel_module.hpp"
+#include "gpu/reference/library.hpp"
+#include "tests/support/skip.hpp"
+
+namespace troupe::test::reference {
+
+Subject portable() {
+  static gpu::reference::ReferenceLibrary library;
+  return {"portable", library, false};
+}
+
+std::optional<Subject> find_onednn() {
+  static std::string why;
+  static const std::shared_ptr<gpu::KernelLibrary> library =
+      gpu::load_kernel_module("onednn", &why);
+  if (!library) {
+    skip(why);
+    return {};
+  }
+  return Subject{"oneDNN", *library, false};
+}
+
+}  // namespace troupe::test::reference

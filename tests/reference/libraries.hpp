@@ -1,0 +1,23 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "gpu/kernel.hpp"
+
+namespace troupe::test::reference {
+
+/// A library on trial.
+struct Subject {
+  std::string name;
+  gpu::KernelLibrary& kernels;
+  bool complete;  ///< has a kernel for every operation
+
+  bool has(const gpu::Operation& operation) const { return kernels.make(operation, {}) != nullptr; }
+};
+
+Subject portable();
+/// Skips the case and gives nothing where the module cannot be loaded.
+std::optional<Subject> find_onednn();
+
+}  // namespace troupe::test::reference
