@@ -112,13 +112,16 @@ std::unique_ptr<Kernel> make(const Add& op) {
 std::unique_ptr<Kernel> make(const StridedCopy& op) {
   expect(op.rows >= 0 && op.width_bytes >= 0, "strided copy", "rows and widths of 0 or more");
   if (op.from_stride_bytes == op.width_bytes && op.to_stride_bytes == op.width_bytes) {
-    return kernel_of([bytes = static_cast<std::size_t>(op.rows * op.width_bytes)](void* const* o) {
-      if (bytes != 0) std::memcpy(o[1], o[0], bytes);
-    });
+    return kernel_of(
+        [op, bytes = static_cast<std::size_t>(op.rows * op.width_bytes)](void* const* o) {
+          if (bytes == 0) return;
+          std::memcpy(out<std::byte>(o[1]) + op.to_offset_bytes,
+                      in<std::byte>(o[0]) + op.from_offset_bytes, bytes);
+        });
   }
   return kernel_of([op](void* const* o) {
-    const auto* from = in<std::byte>(o[0]);
-    auto* to = out<std::byte>(o[1]);
+    const auto* from = in<std::byte>(o[0]) + op.from_offset_bytes;
+    auto* to = out<std::byte>(o[1]) + op.to_offset_bytes;
     for (std::int64_t row = 0; row < op.rows; ++row) {
       std::memcpy(to, from, static_cast<std::size_t>(op.width_bytes));
       from += op.from_stride_bytes;
@@ -163,10 +166,11 @@ std::unique_ptr<Kernel> make(const CastScale& op) {
 /// The operands of a loss behind its inputs: StepState, (gradient), loss, counted rows.
 class LossOperands {
  public:
-  LossOperands(void* const* operands, std::int64_t all_rows, bool gradient)
+  LossOperands(void* const* operands, std::int64_t all_rows, bool gradient,
+               std::int64_t rows_per_sample = 1)
       : rest_{operands + 3 + gradient},
         gradient_{gradient ? out<float>(operands[3]) : nullptr},
-        rows_{std::min<std::int64_t>(in<StepState>(operands[2])->rows, all_rows)} {}
+        rows_{std::min(in<StepState>(operands[2])->rows * rows_per_sample, all_rows)} {}
   std::int64_t rows() const { return rows_; }
   float* gradient() const { return gradient_; }
   void write(const LossSum& sum) const {
@@ -181,12 +185,13 @@ class LossOperands {
 };
 
 std::unique_ptr<Kernel> make(const SoftmaxCrossEntropy& op) {
-  expect(op.rows >= 0 && op.classes >= 1, "softmax cross-entropy", "1 class or more");
+  expect(op.rows >= 0 && op.classes >= 1 && op.rows_per_sample >= 1, "softmax cross-entropy",
+         "1 class or more, and 1 row a sample or more");
   expect(op.smoothing >= 0.0F && op.smoothing < 1.0F, "softmax cross-entropy",
          "a smoothing in [0, 1)");
   const auto loss = TROUPE_PICK_ISA(loss_table).cross_entropy;
   return kernel_of([loss, op](void* const* o) {
-    const LossOperands rest{o, op.rows, op.gradient};
+    const LossOperands rest{o, op.rows, op.gradient, op.rows_per_sample};
     rest.write(loss(in<float>(o[0]), in<std::int32_t>(o[1]), rest.gradient(), op.rows, rest.rows(),
                     op.classes, op.smoothing, op.ignore_index));
   });

@@ -18,8 +18,8 @@ std::vector<std::byte> strided_copy(const gpu::StridedCopy& shape, std::span<con
                                     std::vector<std::byte> to) {
   for (std::int64_t r = 0; r < shape.rows; ++r) {
     for (std::int64_t b = 0; b < shape.width_bytes; ++b) {
-      to[static_cast<std::size_t>(r * shape.to_stride_bytes + b)] =
-          from[static_cast<std::size_t>(r * shape.from_stride_bytes + b)];
+      to[static_cast<std::size_t>(shape.to_offset_bytes + r * shape.to_stride_bytes + b)] =
+          from[static_cast<std::size_t>(shape.from_offset_bytes + r * shape.from_stride_bytes + b)];
     }
   }
   return to;

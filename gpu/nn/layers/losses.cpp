@@ -32,7 +32,7 @@ class Loss : public Layer {
 class SoftmaxCrossEntropyLoss final : public Loss {
  public:
   explicit SoftmaxCrossEntropyLoss(AttributeReader& attributes)
-      : smoothing_{static_cast<float>(attributes.number("smoothing", 0.0, 0.0, 1.0))},
+      : smoothing_{static_cast<float>(attributes.number("smoothing", 0.0, 0.0, 0.999))},
         ignore_index_{static_cast<std::int32_t>(attributes.integer(
             "ignore_index", -1, std::int64_t{INT32_MIN}, std::int64_t{INT32_MAX}))} {}
 

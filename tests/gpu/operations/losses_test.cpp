@@ -94,6 +94,27 @@ void check_cross_entropy(const Subject& subject) {
   }
 }
 
+/// Of a sequence, StepState::rows counts samples.
+void check_sequences(const Subject& subject) {
+  const Size rows{21, 10, 12};  // 7 samples of 3, of which 4 count
+  SoftmaxCrossEntropy shape{rows.rows, rows.width};
+  shape.rows_per_sample = 3;
+  const Values logits = with_padding(random_values(210, 1), rows);
+  const auto labels = random_labels(rows, -1, 2);
+  Arguments arguments;
+  arguments.in(logits);
+  arguments.in(labels);
+  arguments.in(std::vector<StepState>{{.rows = 4}});
+  arguments.out(logits.size());
+  arguments.out<double>(1);
+  arguments.out<std::int64_t>(1);
+  if (!arguments.run(subject, shape, "a sequence")) return;
+  const Loss expected = softmax_cross_entropy(shape, rows.in_use, logits, labels);
+  check_close(arguments.get<double>(4), Values{expected.sum}, "a sequence, loss");
+  CHECK(arguments.get<std::int64_t>(5)[0] == expected.rows);
+  check_close(arguments.get(3), expected.gradient, "a sequence, gradient");
+}
+
 void check_bad_labels(const Subject& subject) {
   for (const std::int32_t bad : {10, 11, -2, std::numeric_limits<std::int32_t>::max(),
                                  std::numeric_limits<std::int32_t>::min()}) {
@@ -145,6 +166,7 @@ TEST_CASE("SoftmaxCrossEntropy: portable kernels agree with the reference") {
 }
 TEST_CASE("SoftmaxCrossEntropy: a label that is no class gives NaN and harms no other row") {
   check_bad_labels(portable());
+  check_sequences(portable());
 }
 TEST_CASE("BinaryCrossEntropy, MeanSquaredError: portable kernels agree with the reference") {
   check_elementwise(portable());
@@ -154,5 +176,6 @@ TEST_CASE("Losses: oneDNN's kernels, if there are any, agree with the reference"
   if (!onednn) return;
   check_cross_entropy(*onednn);
   check_bad_labels(*onednn);
+  check_sequences(*onednn);
   check_elementwise(*onednn);
 }

@@ -75,15 +75,17 @@ void check_add(const Subject& subject) {
 
 void check_copy(const Subject& subject) {
   const std::vector<StridedCopy> shapes = {
-      {1, 1, 1, 1},     {3, 4, 4, 4},       {5, 12, 12, 40},       {5, 12, 40, 12}, {17, 3, 5, 7},
-      {2, 64, 64, 128}, {4, 132, 256, 132}, {1, 4096, 4096, 4096}, {9, 1, 64, 65},
+      {1, 1, 1, 1},       {3, 4, 4, 4},           {5, 12, 12, 40},        {5, 12, 40, 12},
+      {17, 3, 5, 7},      {2, 64, 64, 128},       {4, 132, 256, 132},     {1, 4096, 4096, 4096},
+      {9, 1, 64, 65},     {3, 12, 40, 12, 28, 0}, {3, 12, 12, 40, 0, 16}, {1, 64, 64, 64, 128, 4},
+      {2, 8, 8, 8, 3, 5},
   };
   for (const StridedCopy& shape : shapes) {
-    const auto extent = [&shape](std::int64_t stride) {
-      return static_cast<std::size_t>((shape.rows - 1) * stride + shape.width_bytes);
+    const auto extent = [&shape](std::int64_t offset, std::int64_t stride) {
+      return static_cast<std::size_t>(offset + (shape.rows - 1) * stride + shape.width_bytes);
     };
-    const auto from = random_bytes(extent(shape.from_stride_bytes), 1);
-    const auto before = random_bytes(extent(shape.to_stride_bytes), 2);
+    const auto from = random_bytes(extent(shape.from_offset_bytes, shape.from_stride_bytes), 1);
+    const auto before = random_bytes(extent(shape.to_offset_bytes, shape.to_stride_bytes), 2);
     Arguments arguments;
     arguments.in(from);
     arguments.out_over(before);
