@@ -132,8 +132,10 @@ TEST_CASE("oneDNN: batch norm agrees with double precision, far from zero and ov
   const auto library = library_or_skip();
   if (!library) return;
   const FloatEnvironment environment;
-  for (const auto& [count, channels] :
+  for (const auto& shape :
        {std::pair{1, 16}, std::pair{3, 48}, std::pair{1003, 32}, std::pair{77, 1040}}) {
+    const int count = shape.first;
+    const int channels = shape.second;
     CAPTURE(count);
     CAPTURE(channels);
     constexpr float epsilon = 1e-3F;
