@@ -55,6 +55,8 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const BatchNorm& op) {
   const Desc x = x_desc(op.count, op.channels), channel = per_channel(op.channels);
   const auto desc = batch_norm_desc(context.engine, x, op.epsilon, op.activation, true);
   if (is_reference(desc)) return nullptr;
+  if (!make_kernel(recipe, BatchNormBackward{op.count, op.channels, op.epsilon, op.activation}))
+    return nullptr;
   Call call{context, dnnl::batch_normalization_forward{desc}, desc};
   call.operand(DNNL_ARG_SRC, x, 0)
       .operand(DNNL_ARG_SCALE, channel, 1)
@@ -71,7 +73,9 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const BatchNormBackwar
   const Context& context = *recipe.context;
   const Desc x = x_desc(op.count, op.channels), channel = per_channel(op.channels);
   const auto desc = batch_norm_backward_desc(context.engine, x, op.epsilon, op.activation);
-  if (is_reference(desc)) return nullptr;
+  if (is_reference(desc) ||
+      is_reference(batch_norm_desc(context.engine, x, op.epsilon, op.activation, true)))
+    return nullptr;
   Call call{context, dnnl::batch_normalization_backward{desc}, desc};
   call.operand(DNNL_ARG_SRC, x, 0)
       .operand(DNNL_ARG_DIFF_DST, x, 1)
@@ -105,6 +109,10 @@ std::size_t workspace_bytes(const Context& context, const BatchNorm& op) {
   const auto desc = batch_norm_desc(context.engine, x_desc(op.count, op.channels), op.epsilon,
                                     op.activation, true);
   return std::max(desc.workspace_desc().get_size(), wide_workspace_bytes(op));
+}
+
+std::size_t workspace_bytes(const Context& context, const BatchNormBackward& op) {
+  return workspace_bytes(context, BatchNorm{op.count, op.channels, op.epsilon, op.activation});
 }
 
 }  // namespace troupe::gpu::onednn

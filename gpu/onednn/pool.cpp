@@ -29,6 +29,7 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const Pool& op) {
   const Desc x = x_desc(op.geometry), y = y_desc(op.geometry);
   const auto desc = pool_desc(context.engine, op.kind, op.geometry, x, y, op.training);
   if (is_reference(desc)) return nullptr;
+  if (op.training && !make_kernel(recipe, PoolBackward{op.kind, op.geometry})) return nullptr;
   Call call{context, dnnl::pooling_forward{desc}, desc};
   call.operand(DNNL_ARG_SRC, x, 0).operand(DNNL_ARG_DST, y, 1);
   if (op.kind == PoolKind::max && op.training)
@@ -40,7 +41,9 @@ std::unique_ptr<Kernel> make_kernel(const Recipe& recipe, const PoolBackward& op
   const Context& context = *recipe.context;
   const Desc x = x_desc(op.geometry), y = y_desc(op.geometry);
   const auto desc = pool_backward_desc(context.engine, op.kind, op.geometry, x, y);
-  if (is_reference(desc)) return nullptr;
+  if (is_reference(desc) ||
+      is_reference(pool_desc(context.engine, op.kind, op.geometry, x, y, true)))
+    return nullptr;
   Call call{context, dnnl::pooling_backward{desc}, desc};
   call.operand(DNNL_ARG_DIFF_DST, y, 0);
   const bool maximum = op.kind == PoolKind::max;
@@ -53,6 +56,10 @@ std::size_t workspace_bytes(const Context& context, const Pool& op) {
   const auto desc = pool_desc(context.engine, op.kind, op.geometry, x_desc(op.geometry),
                               y_desc(op.geometry), op.training);
   return desc.workspace_desc().get_size();
+}
+
+std::size_t workspace_bytes(const Context& context, const PoolBackward& op) {
+  return workspace_bytes(context, Pool{op.kind, op.geometry});
 }
 
 }  // namespace troupe::gpu::onednn

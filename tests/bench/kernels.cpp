@@ -132,15 +132,6 @@ std::vector<Case> all_cases() {
   return cases;
 }
 
-/// Whose workspace a backward operation reads.
-Operation forward_of(const Operation& operation) {
-  if (const auto* const pool = std::get_if<PoolBackward>(&operation))
-    return Pool{pool->kind, pool->geometry};
-  if (const auto* const norm = std::get_if<BatchNormBackward>(&operation))
-    return BatchNorm{norm->count, norm->channels, norm->epsilon, norm->activation};
-  return operation;
-}
-
 void measure(const Case& wanted, const std::string& library_name, KernelLibrary& library) {
   const auto kernel = library.make(wanted.operation, {});
   if (!kernel) return;
@@ -149,7 +140,7 @@ void measure(const Case& wanted, const std::string& library_name, KernelLibrary&
   std::size_t bytes = 0;
   for (const std::int64_t floats : wanted.floats) {
     const std::size_t size = floats > 0 ? static_cast<std::size_t>(floats) * sizeof(float)
-                                        : library.workspace_bytes(forward_of(wanted.operation));
+                                        : library.workspace_bytes(wanted.operation);
     memory.push_back(Tensor::zeros(
         DType::f32, {static_cast<std::int64_t>((size + sizeof(float) - 1) / sizeof(float))}));
     if (floats > 0) {

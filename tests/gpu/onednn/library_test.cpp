@@ -241,6 +241,24 @@ TEST_CASE("oneDNN: backward kernels find in the workspace what the forward ones 
   }
 }
 
+TEST_CASE("oneDNN: kernels that share a workspace exist together and agree on its size") {
+  const auto library = library_or_skip();
+  if (!library) return;
+  const auto check = [&](const Operation& forward, const Operation& backward) {
+    const bool made = library->make(forward, {}) != nullptr;
+    CHECK(made == (library->make(backward, {}) != nullptr));
+    if (made) CHECK(library->workspace_bytes(forward) == library->workspace_bytes(backward));
+  };
+  for (const int channels : {1, 3, 16, 20, 48}) {
+    CAPTURE(channels);
+    const ConvolutionGeometry g = window(2, 7, channels);
+    check(Pool{PoolKind::max, g}, PoolBackward{PoolKind::max, g});
+    check(BatchNorm{35, channels, 1e-5F, Activation::relu},
+          BatchNormBackward{35, channels, 1e-5F, Activation::relu});
+    check(BatchNorm{35, channels, 1e-5F}, BatchNormBackward{35, channels, 1e-5F});
+  }
+}
+
 TEST_CASE("oneDNN: two threads give equal bits each time (JOB-2)") {
   const auto library = library_or_skip();
   if (!library) return;

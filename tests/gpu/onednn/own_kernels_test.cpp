@@ -39,6 +39,13 @@ double distance(const Tensor& got, const std::vector<double>& expected) {
   return worst / largest;
 }
 
+/// Tolerances are the module's; oneDNN itself, which serves without AVX-512, sums in f32 throughout.
+double slack(const KernelLibrary& library) {
+  for (const auto& [key, value] : library.machine_record())
+    if (key == "onednn.isa" && value.starts_with("avx512")) return 1;
+  return 10;
+}
+
 struct Expected {
   std::vector<double> y, dweight, dbias;
 };
@@ -118,13 +125,13 @@ TEST_CASE("oneDNN: a first convolution agrees with double precision at every edg
     REQUIRE(forward != nullptr);
     std::array<void*, 4> operands{x.data(), weight.data(), bias.data(), y.data()};
     forward->run(operands.data());
-    CHECK(distance(y, expected.y) < 1e-6);
+    CHECK(distance(y, expected.y) < 1e-6 * slack(*library));
     const auto backward = library->make(ConvolutionBackwardWeights{g, true}, {});
     REQUIRE(backward != nullptr);
     operands = {x.data(), dy.data(), dweight.data(), dbias.data()};
     backward->run(operands.data());
-    CHECK(distance(dweight, expected.dweight) < 4e-6);
-    CHECK(distance(dbias, expected.dbias) < 4e-6);
+    CHECK(distance(dweight, expected.dweight) < 4e-6 * slack(*library));
+    CHECK(distance(dbias, expected.dbias) < 4e-6 * slack(*library));
   }
 }
 
@@ -132,8 +139,10 @@ TEST_CASE("oneDNN: batch norm agrees with double precision, far from zero and ov
   const auto library = library_or_skip();
   if (!library) return;
   const FloatEnvironment environment;
-  for (const auto& [count, channels] :
+  for (const auto& shape :
        {std::pair{1, 16}, std::pair{3, 48}, std::pair{1003, 32}, std::pair{77, 1040}}) {
+    const int count = shape.first;
+    const int channels = shape.second;
     CAPTURE(count);
     CAPTURE(channels);
     constexpr float epsilon = 1e-3F;
@@ -182,12 +191,12 @@ TEST_CASE("oneDNN: batch norm agrees with double precision, far from zero and ov
             (passed(row) - dshifts[c] / count - normal(row) * dscales[c] / count);
     }
     // A mean of 10 beside deviations of 0.3 takes 5 bits of x, and eps 1e-3 multiplies dx by up to 30.
-    CHECK(distance(mean, means) < 1e-6);
-    if (count > 1) CHECK(distance(variance, variances) < 1e-6);
-    CHECK(distance(y, ys) < 1e-5);
-    CHECK(distance(dshift, dshifts) < 1e-6);
-    if (count > 1) CHECK(distance(dscale, dscales) < 1e-5);
-    if (count > 1) CHECK(distance(dx, dxs) < 1e-5);
+    CHECK(distance(mean, means) < 1e-6 * slack(*library));
+    if (count > 1) CHECK(distance(variance, variances) < 1e-6 * slack(*library));
+    CHECK(distance(y, ys) < 1e-5 * slack(*library));
+    CHECK(distance(dshift, dshifts) < 1e-6 * slack(*library));
+    if (count > 1) CHECK(distance(dscale, dscales) < 1e-5 * slack(*library));
+    if (count > 1) CHECK(distance(dx, dxs) < 1e-5 * slack(*library));
     CHECK(moments.values<double>()[0] == count);
     CHECK(moments.values<double>()[1] == doctest::Approx(means[0] * count).epsilon(1e-6));
   }
