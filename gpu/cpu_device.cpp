@@ -17,6 +17,7 @@
 #include "gpu/reference/library.hpp"
 #include "gpu/reference/updater.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/float_environment.hpp"
 
 namespace troupe::gpu {
 namespace {
@@ -46,6 +47,25 @@ class CpuStream final : public Stream {
   void record(Event& event) override { static_cast<CpuEvent&>(event).record(); }
   void wait(const Event& event, std::uint64_t count) override { event.wait(count); }
   void synchronize() override {}
+};
+
+/// Sets the floating-point environment, which the updater leaves to its caller.
+class CpuUpdater final : public Updater {
+ public:
+  explicit CpuUpdater(std::unique_ptr<Updater> updater) : updater_{std::move(updater)} {}
+  void prepare(Stream& stream, const UpdateBindings& bindings) override {
+    const FloatEnvironment environment;
+    updater_->prepare(stream, bindings);
+  }
+  void update(Stream& stream, const UpdateBindings& bindings, std::size_t begin,
+              std::size_t end) override {
+    const FloatEnvironment environment;
+    updater_->update(stream, bindings, begin, end);
+  }
+  std::string not_finite() const override { return updater_->not_finite(); }
+
+ private:
+  std::unique_ptr<Updater> updater_;
 };
 
 /// The other end of the operation's workspace.
@@ -109,7 +129,7 @@ class CpuDevice final : public Device {
 
   std::unique_ptr<Updater> make_updater(const nn::StateLayout& layout,
                                         const nn::OptimizerSpec& optimizer) override {
-    return reference::make_cpu_updater(layout, optimizer);
+    return std::make_unique<CpuUpdater>(reference::make_cpu_updater(layout, optimizer));
   }
 
   void add_chain(Stream&, DType dtype, std::span<const std::byte* const> terms, std::byte* to,

@@ -62,6 +62,15 @@ void verify_tensor(const Manifest::Tensor& told, const Safetensors& state,
   }
 }
 
+/// The file, if it is no larger than any that was written: a false one must not use up the memory.
+FileBytes read_file(FileSystem& files, const std::string& path, std::uint64_t limit_bytes) {
+  if (const std::uint64_t size = files.size_bytes(path); size > limit_bytes) {
+    refuse(path, "expected at most " + std::to_string(limit_bytes) + " bytes, got " +
+                     std::to_string(size));
+  }
+  return files.read(path, limit_bytes);
+}
+
 /// Enough for the file that the manifest tells of, and no more.
 std::uint64_t state_limit_bytes(const Manifest& manifest) {
   std::uint64_t limit = header_limit_bytes;
@@ -82,6 +91,11 @@ void write_checkpoint(FileSystem& files, const std::string& folder, const Traini
         folder + ": expected a free name, got one that is taken: no checkpoint is overwritten"};
   }
   const std::vector<std::byte> manifest = encode_manifest(describe(record, sorted));
+  if (manifest.size() > manifest_limit_bytes) {
+    throw Error{ErrorCode::bad_input, manifest_path(folder) + ": expected at most " +
+                                          std::to_string(manifest_limit_bytes) + " bytes, got " +
+                                          std::to_string(manifest.size())};
+  }
   std::string written = temporary_name(files, folder);
   files.create_folder(written);
   try {
@@ -109,20 +123,16 @@ void write_checkpoint(FileSystem& files, const std::string& folder, const Traini
 }
 
 Checkpoint read_checkpoint(FileSystem& files, const std::string& folder) {
-  const FileBytes manifest_bytes = files.read(manifest_path(folder), manifest_limit_bytes);
-  Manifest manifest = decode_manifest(manifest_bytes.span(), manifest_path(folder));
-
-  const std::string where = state_path(folder);
-  const std::uint64_t size = files.size_bytes(where), limit = state_limit_bytes(manifest);
-  if (size > limit) {
-    refuse(where,
-           "expected at most " + std::to_string(limit) + " bytes, got " + std::to_string(size));
-  }
-  Safetensors state = Safetensors::parse(files.read(where, limit), where);
-  for (const Manifest::Tensor& tensor : manifest.tensors) verify_tensor(tensor, state, where);
+  const std::string manifest_file = manifest_path(folder), state_file = state_path(folder);
+  const FileBytes manifest_bytes = read_file(files, manifest_file, manifest_limit_bytes);
+  Manifest manifest = decode_manifest(manifest_bytes.span(), manifest_file);
+  Safetensors state =
+      Safetensors::parse(read_file(files, state_file, state_limit_bytes(manifest)), state_file);
+  for (const Manifest::Tensor& tensor : manifest.tensors) verify_tensor(tensor, state, state_file);
   if (state.tensors().size() != manifest.tensors.size()) {
-    refuse(where, "expected " + std::to_string(manifest.tensors.size()) +
-                      " tensors as in the manifest, got " + std::to_string(state.tensors().size()));
+    refuse(state_file, "expected " + std::to_string(manifest.tensors.size()) +
+                           " tensors as in the manifest, got " +
+                           std::to_string(state.tensors().size()));
   }
   const Sha256Digest hash = state_hash(state.tensors(), manifest.record.step);
   if (hash != manifest.state_hash) {
@@ -150,10 +160,12 @@ FoundCheckpoint find_newest_checkpoint(FileSystem& files, const std::string& par
   FoundCheckpoint found;
   for (const std::string& name : names) {
     try {
-      Checkpoint checkpoint = read_checkpoint(files, parent + '/' + name);
+      std::string folder = parent;
+      folder.append("/").append(name);
+      Checkpoint checkpoint = read_checkpoint(files, folder);
       const std::uint64_t step = checkpoint.manifest.record.step;
       if (checkpoint_name(step) != name) {
-        refuse(manifest_path(parent + '/' + name),
+        refuse(manifest_path(folder),
                "step: expected that of the folder's name, got " + std::to_string(step));
       }
       found.name = name;

@@ -19,6 +19,7 @@
 #include "gpu/reference/update_kernels.hpp"
 #include "runtime/base/canonical_tree.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/float_environment.hpp"
 
 namespace troupe::gpu::reference {
 namespace {
@@ -133,6 +134,7 @@ class CpuUpdater final : public Updater {
   }
 
   void prepare(Stream&, const UpdateBindings& bindings) override {
+    const FloatEnvironment environment;
     check_bindings(bindings);
     first_not_finite_.store(none, std::memory_order_relaxed);
     const auto loss = load<double>(bindings.sums + nn::StateLayout::loss_offset_bytes);
@@ -144,6 +146,7 @@ class CpuUpdater final : public Updater {
 
   void update(Stream&, const UpdateBindings& bindings, std::size_t begin,
               std::size_t end) override {
+    const FloatEnvironment environment;
     check_bindings(bindings);
     check_range(begin, end);
     const UpdateScalars plain =

@@ -8,8 +8,8 @@
 
 namespace troupe::gpu::reference {
 
-/// The updater of host memory. It computes on the calling thread, which has set FloatEnvironment (the CPU's
-/// stream has, JOB-6), and leaves the stream alone. Equal inputs give equal bits, however [begin, end) is cut or
+/// The updater of host memory. It computes on the calling thread, under FloatEnvironment (JOB-6), and leaves the
+/// stream alone. Equal inputs give equal bits, however [begin, end) is cut or
 /// shared among threads. Bound memory is aligned to 64 bytes.
 ///
 /// - Scalars are computed in f64 and rounded once, elements in f32; nothing is contracted.

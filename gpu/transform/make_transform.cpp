@@ -9,8 +9,8 @@
 #include <variant>
 
 #include "gpu/transform/fields.hpp"
-#include "gpu/transform/nearest.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/nearest.hpp"
 
 namespace troupe::gpu {
 
@@ -35,8 +35,7 @@ class FieldReader {
   std::string problems() {
     for (const auto& [name, values] : attributes_) {
       if (std::ranges::find(known_, name) != known_.end()) continue;
-      problem(name, "a known parameter, such as '" + std::string{nearest(name, known_)} + "'",
-              "this one");
+      problem(name, "a known parameter", "this one" + suggestion(name, known_));
     }
     return std::exchange(problems_, {});
   }
@@ -102,9 +101,8 @@ Transform read_kind(std::string_view kind, const TransformAttributes& attributes
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     if (kinds[i] == kind) return readers[i](attributes);
   }
-  throw Error{ErrorCode::bad_input, "transform: expected a known kind, such as '" +
-                                        std::string{nearest(kind, kinds)} + "', got '" +
-                                        std::string{kind} + "'"};
+  throw Error{ErrorCode::bad_input, "transform: expected a known kind, got '" + std::string{kind} + "'" +
+                                        suggestion(kind, kinds)};
 }
 
 }  // namespace

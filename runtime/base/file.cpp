@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::string_view temporary_mark = ".tmp";
 
+std::string path_in(const std::string& folder, const std::string& name) {
+  return folder + '/' + name;
+}
+
 }  // namespace
 
 FileBytes FileBytes::copy(std::span<const std::byte> bytes) {
@@ -43,7 +47,7 @@ bool is_temporary_name(std::string_view name) {
 std::vector<std::string> remove_temporaries(FileSystem& files, const std::string& folder) {
   std::vector<std::string> names = files.list(folder);
   std::erase_if(names, [](const std::string& name) { return !is_temporary_name(name); });
-  for (const std::string& name : names) remove_all(files, folder + '/' + name);
+  for (const std::string& name : names) remove_all(files, path_in(folder, name));
   return names;
 }
 
@@ -51,7 +55,7 @@ void remove_all(FileSystem& files, const std::string& path) {
   const PathKind kind = files.kind(path);
   if (kind == PathKind::none) return;
   if (kind == PathKind::folder) {
-    for (const std::string& name : files.list(path)) remove_all(files, path + '/' + name);
+    for (const std::string& name : files.list(path)) remove_all(files, path_in(path, name));
   }
   files.remove(path);
 }

@@ -70,7 +70,7 @@ class FileSystem {
   virtual std::vector<std::string> list(const std::string& folder) = 0;
 
   virtual void create_folder(const std::string& path) = 0;
-  /// Within one file system. A file takes the place of another in one step; a folder only that of none.
+  /// Within one file system. A file takes the place of another in one step, a folder only that of an empty one.
   virtual void rename(const std::string& from, const std::string& to) = 0;
   /// Removes a file or an empty folder.
   virtual void remove(const std::string& path) = 0;

@@ -67,8 +67,13 @@ Descriptor open_or_fail(const std::string& path, int flags, const char* operatio
   return Descriptor{fd};
 }
 
-/// Opened for reading, with its size. A pipe or a device has none, and might never end.
-std::pair<Descriptor, std::uint64_t> open_to_read(const std::string& path, const char* operation) {
+struct Readable {
+  Descriptor fd;
+  std::uint64_t size_bytes;
+};
+
+/// Refuses pipes and devices, which have no size and might never end.
+Readable open_to_read(const std::string& path, const char* operation) {
   Descriptor fd = open_or_fail(path, O_RDONLY | O_NONBLOCK, operation);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) fail(path, operation, errno);
@@ -115,7 +120,8 @@ class PosixFiles final : public FileSystem {
   }
 
   FileBytes read(const std::string& path, std::uint64_t limit_bytes) override {
-    const auto [fd, size] = open_to_read(path, "read");
+    const Readable file = open_to_read(path, "read");
+    const std::uint64_t size = file.size_bytes;
     if (size > limit_bytes) {
       throw Error{ErrorCode::exhausted, path + ": read: expected at most " +
                                             std::to_string(limit_bytes) + " bytes, got " +
@@ -125,8 +131,8 @@ class PosixFiles final : public FileSystem {
     const std::span<std::byte> bytes{block.get(), size};
     std::size_t have = 0;
     while (have < size) {
-      const ssize_t got =
-          uninterrupted([&] { return ::read(fd.get(), bytes.data() + have, bytes.size() - have); });
+      const ssize_t got = uninterrupted(
+          [&] { return ::read(file.fd.get(), bytes.data() + have, bytes.size() - have); });
       if (got < 0) fail(path, "read", errno);
       if (got == 0) break;  // it shrank meanwhile
       have += static_cast<std::size_t>(got);
@@ -135,12 +141,13 @@ class PosixFiles final : public FileSystem {
   }
 
   FileBytes map(const std::string& path) override {
-    const auto [fd, size] = open_to_read(path, "map");
+    const Readable file = open_to_read(path, "map");
+    const std::uint64_t size = file.size_bytes;
     if (size == 0) return {};
-    void* const pages = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    void* const pages = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd.get(), 0);
     if (pages == MAP_FAILED) fail(path, "map", errno);
     std::shared_ptr<const void> owner{
-        pages, [length = size](const void* p) { ::munmap(const_cast<void*>(p), length); }};
+        pages, [size](const void* p) { ::munmap(const_cast<void*>(p), size); }};
     return {std::move(owner), {static_cast<const std::byte*>(pages), size}};
   }
 

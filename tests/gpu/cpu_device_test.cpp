@@ -233,6 +233,74 @@ TEST_CASE("CpuDevice: an event counts its records, and wakes who waits for one s
   other.join();
 }
 
+TEST_CASE("CpuDevice: a signal records the event of its bucket before the listener hears of it") {
+  const auto device = reference_device();
+  const auto stream = device->make_stream();
+  const auto first = device->make_event(), sums = device->make_event();
+  const auto program = device->compile({{{Signal{1}, {}, "a"}, {Signal{2}, {}, "b"}}, 0, 1});
+  const std::array<Event*, 2> events{first.get(), sums.get()};
+  struct Listener final : SignalListener {
+    void signalled(std::uint32_t) override { seen += event->reached(); }
+    const Event* event = nullptr;
+    std::uint64_t seen = 0;
+  } listener;
+  listener.event = sums.get();
+  Bindings bindings;
+  bindings.events = events;
+  program->run(*stream, bindings, &listener);
+  CHECK(first->reached() == 0);
+  CHECK(sums->reached() == 1);
+  CHECK(listener.seen == 2);
+}
+
+TEST_CASE("CpuDevice: kernels run in the floating-point environment of JOB-6") {
+  const auto device = reference_device();
+  const auto program = device->compile(
+      {{{CastScale{DType::f32, 1, 1.0F, 0.0F}, {{}, {Space::arena, 0, 4}}, "a"}}, 64, 1});
+  const float subnormal = 1e-40F;
+  float scaled = 1.0F;
+  std::memcpy(program->arena(), &subnormal, 4);
+  program->run(*device->make_stream(), {}, nullptr);
+  std::memcpy(&scaled, program->arena() + 4, 4);
+  const FloatEnvironment environment;
+  // Not every processor has it.
+  if (float_environment_is_set()) CHECK(std::bit_cast<std::uint32_t>(scaled) == 0);
+}
+
+TEST_CASE("CpuDevice: the reference library makes every operation but Signal") {
+  reference::ReferenceLibrary library;
+  const ConvolutionGeometry g = window;
+  const std::vector<Operation> all{Dense{1, 1, 1},
+                                   DenseBackwardData{1, 1, 1},
+                                   DenseBackwardWeights{1, 1, 1},
+                                   Convolution{g},
+                                   ConvolutionBackwardData{g},
+                                   ConvolutionBackwardWeights{g},
+                                   Pool{PoolKind::max, g},
+                                   PoolBackward{PoolKind::max, g},
+                                   BatchNorm{4, 1, 1e-5F},
+                                   BatchNormBackward{4, 1, 1e-5F},
+                                   BatchNormInference{4, 1, 1e-5F},
+                                   LayerNorm{1, 4, 1e-5F},
+                                   LayerNormBackward{1, 4, 1e-5F},
+                                   Activate{Activation::gelu, 1},
+                                   ActivateBackward{Activation::gelu, 1},
+                                   Softmax{1, 1},
+                                   SoftmaxBackward{1, 1},
+                                   Dropout{1, 1, 0.5F, 0},
+                                   Add{1, 2},
+                                   StridedCopy{1, 4, 4, 4},
+                                   Zero{4},
+                                   CastScale{DType::u8, 1},
+                                   SoftmaxCrossEntropy{1, 2},
+                                   BinaryCrossEntropy{1, 1},
+                                   MeanSquaredError{1, 1}};
+  CHECK(all.size() == std::variant_size_v<Operation> - 1);
+  for (const Operation& operation : all) {
+    CHECK_MESSAGE(library.make(operation, {}) != nullptr, name_of(operation));
+  }
+}
+
 TEST_CASE("CpuDevice: memory is zeroed and aligned, and streams copy it") {
   const auto device = reference_device();
   const auto storage = device->allocate(100);

@@ -248,6 +248,10 @@ TEST_CASE("Checkpoint: with a file missing, or another's in its place, it is ref
   CHECK(refusal(disk) == state_2 + ": tensor adam.step: expected as in the manifest, got none");
   replace(disk, state_2, state);
 
+  replace(disk, manifest_2, std::vector<std::byte>((256U << 20) + 1));
+  CHECK(refusal(disk) == manifest_2 + ": expected at most 268435456 bytes, got 268435457");
+  replace(disk, manifest_2, manifest);
+
   // All of another checkpoint under this one's name.
   replace(disk, manifest_2, bytes_of(disk, "/job/step-000000000001/manifest"));
   replace(disk, state_2, bytes_of(disk, "/job/step-000000000001/state.safetensors"));

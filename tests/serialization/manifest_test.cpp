@@ -59,6 +59,13 @@ TEST_CASE("Manifest: comes back as it was written, numbers bit for bit") {
   CHECK(decode(encode_manifest({})) == Manifest{});
 }
 
+TEST_CASE("Manifest: a long history comes back too") {
+  Manifest manifest = example();
+  for (std::uint64_t step = 0; step < 20'000; ++step)
+    manifest.record.metrics.push_back({"loss", step, 1.0});
+  CHECK(decode(encode_manifest(manifest)) == manifest);
+}
+
 TEST_CASE("Manifest: a newer format is refused by its number") {
   const auto file = encode_manifest(example());
   const auto newer = wrap_manifest(unwrap_manifest(file, "x"), manifest_format + 1);

@@ -26,10 +26,10 @@ TEST_CASE("make_transform: makes each kind from its parameters' names") {
 
 TEST_CASE("make_transform: names the nearest kind that it knows") {
   CHECK_THROWS_WITH_AS(make_transform("normalise", {}),
-                       "transform: expected a known kind, such as 'normalize', got 'normalise'",
+                       "transform: expected a known kind, got 'normalise' (did you mean 'normalize'?)",
                        Error);
   CHECK_THROWS_WITH_AS(make_transform("onehot", {}),
-                       "transform: expected a known kind, such as 'one_hot', got 'onehot'", Error);
+                       "transform: expected a known kind, got 'onehot' (did you mean 'one_hot'?)", Error);
   CHECK_THROWS_AS(make_transform("", {}), Error);
   CHECK_THROWS_AS(make_transform(std::string(1 << 20, 'x'), {}), Error);
 }
@@ -38,9 +38,8 @@ TEST_CASE("make_transform: names all parameters that are missing, unknown or of 
   CHECK_THROWS_WITH_AS(
       make_transform("crop", {{"hight", {32}}, {"width", {1.5}}, {"padding", {1, 2}}}),
       "crop: height: expected a value, got none; width: expected a whole number, got 1.500000; "
-      "padding: expected one number, got 2; hight: expected a known parameter, such as 'height', "
-      "got "
-      "this one",
+      "padding: expected one number, got 2; hight: expected a known parameter, got this one (did you "
+      "mean 'height'?)",
       Error);
   CHECK_THROWS_WITH_AS(make_transform("shift", {{"pixels", {}}, {"subpixel", {2}}}),
                        "shift: pixels: expected one number, got 0; subpixel: expected 0 or 1, got "
