@@ -31,6 +31,8 @@ TROUPE_INLINE const float* read_row(const Rows& rows, std::int64_t row, std::int
   return buffer;
 }
 
+constexpr float no_row[gemm_run] = {};
+
 /// Copies the block of `count` rows of a (columns of b) from `first`, and `depth` of k from `first_k`, into
 /// panels [depth][Width], one after the other; the last is filled up with zeros.
 template <std::int64_t Width>
@@ -44,10 +46,7 @@ void pack(const Rows& rows, std::int64_t first, std::int64_t count, std::int64_t
       for (std::int64_t i = 0; i < present; ++i) {
         lines[i] = read_row(rows, first + at + i, first_k, depth, buffer + i * gemm_run);
       }
-      if (present < Width) {
-        std::memset(buffer + present * gemm_run, 0, sizeof(float) * gemm_run);
-        for (std::int64_t i = present; i < Width; ++i) lines[i] = buffer + present * gemm_run;
-      }
+      for (std::int64_t i = present; i < Width; ++i) lines[i] = no_row;
       for (std::int64_t k = 0; k < depth; ++k) {
 #pragma GCC unroll 16
         for (std::int64_t i = 0; i < Width; ++i) panels[k * Width + i] = lines[i][k];

@@ -10,7 +10,7 @@ namespace troupe::test::reference {
 
 Subject portable() {
   static gpu::reference::ReferenceLibrary library;
-  return {"portable", library, false};
+  return {"portable", library, true};
 }
 
 std::optional<Subject> find_onednn() {
