@@ -27,6 +27,7 @@ Plan::Plan(const Graph& graph, const StateLayout& layout, Device& device,
   CompiledPlan compiled = PlanCompiler{graph, layout, device, options}.compile();
   program_ = device.compile(compiled.program);
   arena_bytes_ = compiled.program.arena_bytes;
+  activation_bytes_ = compiled.activation_bytes;
   instructions_ = std::move(compiled.program.instructions);
   if (options.mode == Mode::train) {
     for (std::size_t i = 0; i <= layout.buckets.size(); ++i) {

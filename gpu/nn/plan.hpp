@@ -51,6 +51,9 @@ class Plan {
   std::size_t input_bytes(std::size_t i) const { return input_bytes_[i]; }
   const PlanOptions& options() const { return options_; }
   std::size_t arena_bytes() const { return arena_bytes_; }
+  /// Bytes of all activations, their gradients and workspaces, as if none shared memory: each is written and read at
+  /// least once a run.
+  std::size_t activation_bytes() const { return activation_bytes_; }
   /// The operations, for tests, traces and the count of FLOPs.
   std::span<const Instruction> instructions() const { return instructions_; }
 
@@ -61,7 +64,7 @@ class Plan {
   std::vector<Event*> event_pointers_;
   std::vector<Instruction> instructions_;
   std::vector<std::size_t> input_bytes_;
-  std::size_t arena_bytes_ = 0;
+  std::size_t arena_bytes_ = 0, activation_bytes_ = 0;
   Tensor prediction_;
 };
 

@@ -80,6 +80,9 @@ CompiledPlan PlanCompiler::compile() {
     plan.program.instructions.push_back(std::move(instruction));
   }
   plan.program.threads = options_.threads;
+  for (const Buffer& buffer : buffers_) {
+    if (buffer.space == Space::arena && buffer.first >= 0) plan.activation_bytes += buffer.bytes;
+  }
   const Buffer& at = buffers_[storage_[values_[graph_.prediction()]]];
   plan.prediction = {at.space, at.index, at.offset_bytes};
   return plan;

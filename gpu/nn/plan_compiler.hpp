@@ -16,6 +16,7 @@ namespace troupe::gpu::nn {
 struct CompiledPlan {
   ProgramSpec program;
   Operand prediction;
+  std::size_t activation_bytes = 0;
 };
 
 class PlanCompiler final : public Lowering {
