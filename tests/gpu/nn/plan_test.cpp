@@ -58,7 +58,7 @@ ModelDescription tangle() {
 }
 
 void fill_tangle(ShardRun& run) {
-  fill_normal(run.input<float>(0), 3);
+  fill_normal(run.input<float>(0), 29);
   fill_labels(run.input<std::int32_t>(1), 7, 4);
 }
 
