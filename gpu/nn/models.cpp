@@ -14,8 +14,12 @@ ModelBuilder begin(const Shape& image) {
   return model;
 }
 
-const ModelDescription& end(ModelBuilder& model, double smoothing = 0.0) {
-  const std::string logits = model.description().layers.back().name;
+/// The layer of logits starts small, so that the first predictions are near even and the first steps are not spent
+/// on taking back confident mistakes.
+const ModelDescription& end(ModelBuilder& model, std::int64_t classes, double smoothing = 0.0) {
+  const std::string logits = model.add("dense", {{"units", classes},
+                                                 {"weight_init", std::string{"normal"}},
+                                                 {"weight_init_deviation", 0.01}});
   model.add("softmax_cross_entropy", {{"smoothing", smoothing}}, {logits, "label"}, "loss");
   return model.description();
 }
@@ -50,11 +54,11 @@ ModelDescription mlp(std::span<const std::int64_t> sizes) {
   if (sizes.size() < 2)
     throw Error{ErrorCode::bad_input, "mlp: expected at least 2 sizes, got fewer"};
   ModelBuilder model = begin(Shape{sizes[0]});
-  for (std::size_t i = 1; i < sizes.size(); ++i) {
-    model.add("dense", {{"units", sizes[i]}});
-    if (i + 1 < sizes.size()) model.add("relu");
+  for (const std::int64_t size : sizes.subspan(1, sizes.size() - 2)) {
+    model.add("dense", {{"units", size}});
+    model.add("relu");
   }
-  return end(model);
+  return end(model, sizes.back());
 }
 
 ModelDescription cnn(const Shape& image, std::int64_t classes, const CnnOptions& options) {
@@ -72,8 +76,7 @@ ModelDescription cnn(const Shape& image, std::int64_t classes, const CnnOptions&
   model.add("dense", {{"units", std::int64_t{128}}});
   model.add("relu");
   if (options.dropout > 0.0) model.add("dropout", {{"rate", options.dropout}});
-  model.add("dense", {{"units", classes}});
-  return end(model, options.smoothing);
+  return end(model, classes, options.smoothing);
 }
 
 ModelDescription resnet20(std::int64_t classes) {
@@ -86,8 +89,7 @@ ModelDescription resnet20(std::int64_t classes) {
     }
   }
   model.add("global_average_pool");
-  model.add("dense", {{"units", classes}});
-  return end(model);
+  return end(model, classes);
 }
 
 }  // namespace troupe::gpu::nn

@@ -19,8 +19,8 @@ struct MnistBatches::Impl {
   static std::vector<Transform> transforms(bool augment) {
     std::vector<Transform> chain{Scale{1.0 / 255.0, 0.0}};
     if (augment) {
-      chain.emplace_back(Rotate{12.0});
-      chain.emplace_back(Shift{2.0, true});
+      chain.emplace_back(Rotate{8.0});
+      chain.emplace_back(Shift{1.0, true});
     }
     chain.emplace_back(Normalize{{0.1307}, {0.3081}});
     return chain;
