@@ -24,7 +24,6 @@ JobSpec checked(JobSpec spec) {
 
 LocalJob::LocalJob(const Graph& graph, Device& device, const JobSpec& spec)
     : spec_{checked(spec)},
-      device_{device},
       layout_{graph.layout(spec_.optimizer, spec_.bucket_bytes)},
       plan_{graph,
             layout_,

@@ -65,7 +65,6 @@ class LocalJob {
   void run_shard(const BatchSource& source, StepState state, std::uint32_t shard);
 
   JobSpec spec_;
-  Device& device_;
   StateLayout layout_;
   Plan plan_;
   std::unique_ptr<Stream> stream_;
