@@ -1,4 +1,5 @@
 #include "gpu/nn/layers/built_in.hpp"
+#include "gpu/nn/layers/weighted.hpp"
 #include "gpu/nn/layers/window.hpp"
 #include "gpu/nn/lowering.hpp"
 
@@ -35,24 +36,13 @@ class Conv2d final : public Layer {
   }
 
   void forward(Lowering& to) const override {
-    const Convolution op{geometry(to), bias_, to.activation()};
-    if (bias_) {
-      to.emit(op, {to.input(0), to.parameter("weight"), to.parameter("bias"), to.output()});
-    } else {
-      to.emit(op, {to.input(0), to.parameter("weight"), to.output()});
-    }
+    emit_weighted(to, Convolution{geometry(to), bias_, to.activation()});
   }
 
   void backward(Lowering& to) const override {
     const ConvolutionGeometry g = geometry(to);
     const BufferId dy = to.preactivation_gradient();
-    const ConvolutionBackwardWeights op{g, bias_};
-    if (bias_) {
-      to.emit(op,
-              {to.input(0), dy, to.parameter_gradient("weight"), to.parameter_gradient("bias")});
-    } else {
-      to.emit(op, {to.input(0), dy, to.parameter_gradient("weight")});
-    }
+    emit_weights_gradient(to, ConvolutionBackwardWeights{g, bias_}, dy);
     if (to.wants_input_gradient(0)) {
       to.emit(ConvolutionBackwardData{g}, {dy, to.parameter("weight"), to.input_gradient(0)});
     }
