@@ -41,15 +41,16 @@ void count_call(void* caller) {
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined, lest g++ see a free of what a call of operator new returned and warn of a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   count_call(__builtin_return_address(0));
   if (void* const memory = std::malloc(size)) return memory;
   throw std::bad_alloc{};
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
 
