@@ -120,11 +120,19 @@ void PlanCompiler::find_wanted_gradients() {
 
 std::size_t PlanCompiler::bytes_of(Graph::ValueId value) const {
   const ValueSpec& spec = graph_.value(value);
-  return static_cast<std::size_t>(options_.rows * spec.shape.elements()) * size_bytes(spec.dtype);
+  return static_cast<std::size_t>(spec.shape.with_rows(options_.rows).elements()) *
+         size_bytes(spec.dtype);
 }
 
 BufferId PlanCompiler::bound(Space space, std::uint32_t index, std::size_t offset_bytes,
                              std::size_t bytes) {
+  constexpr std::size_t most = std::size_t{1}
+                               << 46;  // so that no sum of sizes and offsets overflows
+  if (bytes > most) {
+    throw Error{ErrorCode::exhausted, "layer '" + node().name + "': expected buffers of at most " +
+                                          std::to_string(most) + " bytes, got one of " +
+                                          std::to_string(bytes)};
+  }
   buffers_.push_back({space, index, offset_bytes, bytes});
   return static_cast<BufferId>(buffers_.size() - 1);
 }

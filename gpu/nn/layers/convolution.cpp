@@ -25,12 +25,12 @@ class Conv2d final : public Layer {
     const ConvolutionGeometry g = window_.over(name, inputs[0].shape, filters_, groups_, problems);
     if (problems.count() > before) return {};
     Signature signature{{Shape{g.out_height, g.out_width, filters_}, DType::f32}, {}, {}};
+    const Shape shape{filters_, g.kernel_height, g.kernel_width,
+                      g.in_channels / groups_};  // bounds the products below
     Initialiser weight = weight_init_;
     weight.fan_in = g.kernel_height * g.kernel_width * g.in_channels / groups_;
     weight.fan_out = g.kernel_height * g.kernel_width * filters_ / groups_;
-    signature.parameters.push_back(
-        {"weight", Shape{filters_, g.kernel_height, g.kernel_width, g.in_channels / groups_},
-         weight, true});
+    signature.parameters.push_back({"weight", shape, weight, true});
     if (bias_) signature.parameters.push_back({"bias", Shape{filters_}, bias_init_, false});
     return signature;
   }

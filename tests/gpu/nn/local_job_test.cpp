@@ -47,6 +47,10 @@ void count_call(void* caller) {
   if (void* const memory = std::malloc(size)) return memory;
   throw std::bad_alloc{};
 }
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  count_call(__builtin_return_address(0));
+  return std::malloc(size);
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }

@@ -281,6 +281,8 @@ TEST_CASE("Plan: refuses what it cannot run") {
       (Plan{graph, layout, *cpu, {Mode::train, 4}}),
       "plan: expected a model that ends with a loss to train or evaluate, got none", Error);
   CHECK_THROWS_AS((Plan{graph, layout, *cpu, {Mode::infer, 0}}), Error);
+  CHECK_THROWS_AS((Plan{graph, layout, *cpu, {Mode::infer, std::int64_t{1} << 60}}), Error);
+  CHECK_THROWS_AS((Plan{graph, layout, *cpu, {Mode::infer, std::int64_t{1} << 50}}), Error);
   ModelBuilder normed;
   normed.input("x", Shape{4});
   normed.input("y", Shape{4});
