@@ -58,7 +58,8 @@ void LocalJob::restore(std::uint64_t next_step, std::span<const std::byte> state
   next_step_ = next_step;
 }
 
-void LocalJob::run_shard(const BatchSource& source, StepState state, std::uint32_t shard) {
+void LocalJob::run_shard(const BatchSource& source, const StepState& step, std::uint32_t shard) {
+  StepState state = step;
   const auto rows = static_cast<std::uint64_t>(plan_.options().rows);
   const std::uint64_t first = state.step * static_cast<std::uint64_t>(spec_.batch) + shard * rows;
   state.position = first;

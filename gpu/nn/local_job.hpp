@@ -62,7 +62,7 @@ class LocalJob {
   const Plan& plan() const { return plan_; }
 
  private:
-  void run_shard(const BatchSource& source, StepState state, std::uint32_t shard);
+  void run_shard(const BatchSource& source, const StepState& step, std::uint32_t shard);
 
   JobSpec spec_;
   StateLayout layout_;
