@@ -1,13 +1,21 @@
-// What the README shows, on data made here: compiled against the installed library, by pkg-config alone.
+// An application of a user's, on data made here: trains, saves, loads into a second job, goes on in both, and compares.
+// Compiled against the installed library, by pkg-config alone.
+//
+//   embed FOLDER    where the checkpoint is written
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
-#include <filesystem>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "gpu/cpu_device.hpp"
 #include "gpu/nn/graph.hpp"
 #include "gpu/nn/local_job.hpp"
 #include "gpu/nn/model.hpp"
+#include "gpu/shape.hpp"
 #include "runtime/base/file.hpp"
+#include "runtime/base/positions.hpp"
 #include "serialization/checkpoint.hpp"
 #include "serialization/model_state.hpp"
 
@@ -55,10 +63,18 @@ int main(int, char** argv) {
   std::vector<std::byte> slot(other.layout().slot_bytes);
   serialization::load_slot(other.layout(), saved.state, slot);
   other.restore(record.step, slot);
-  const bool same = serialization::state_hash(other.layout(), other.state(), record.step) ==
-                    saved.manifest.state_hash;
-  std::printf("loss %.4f, then %.4f; state %s%s\n", first, last,
+  const auto hash = [](const nn::LocalJob& of) {
+    return serialization::state_hash(of.layout(), of.state(), of.next_step());
+  };
+  const bool same = hash(other) == saved.manifest.state_hash;
+  for (int step = 0; step < 10; ++step) {
+    job.step(source);
+    other.step(source);
+  }
+  const bool goes_on = hash(other) == hash(job) && hash(other) != saved.manifest.state_hash;
+  std::printf("loss %.4f, then %.4f; state %s%s%s\n", first, last,
               serialization::to_hex(saved.manifest.state_hash).c_str(),
-              same ? "" : ", which is not what was loaded");
-  return same && last < 0.1 * first ? 0 : 1;
+              same ? "" : ", which is not what was loaded",
+              goes_on ? "" : "; the loaded job goes another way");
+  return same && goes_on && last < 0.1 * first ? 0 : 1;
 }

@@ -1,29 +1,65 @@
-"""Installs a build into a folder of its own, compiles embed.cpp against it by pkg-config alone, and runs it.
+"""Installs a build into a folder of its own and uses it as a stranger would.
 
-usage: installed.py BUILD_FOLDER SOURCE COMPILER...
+usage: installed.py BUILD_FOLDER README EMBED COMPILER...
+
+Every header that an installed header includes must be installed. EMBED and the README's first C++ block are compiled
+by what pkg-config says of `troupe`, and run; the README's program finds a small set in MNIST's format.
 """
+import gzip
 import os
 import pathlib
+import re
+import struct
 import subprocess
 import sys
 import tempfile
 
 
-def main(build, source, compiler):
-    with tempfile.TemporaryDirectory() as folder:
+def missing_headers(root):
+    headers = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*.hpp")}
+    return [f"{name} includes {target}, which is not installed" for name, text in sorted(headers.items())
+            for target in re.findall(r'^\s*#\s*include\s*"([^"]+)"', text, re.M) if target not in headers]
+
+
+def write_idx(path, extents, values):
+    path.write_bytes(gzip.compress(struct.pack(f">HBB{len(extents)}I", 0, 8, len(extents), *extents) + values))
+
+
+def write_digits(folder, count=300):
+    labels = bytes(i * 7 % 10 for i in range(count))
+    images = b"".join(bytes([25 * label]) * (28 * 28) for label in labels)
+    write_idx(folder / "train-images-idx3-ubyte.gz", [count, 28, 28], images)
+    write_idx(folder / "train-labels-idx1-ubyte.gz", [count], labels)
+
+
+def main(build, readme, embed, compiler):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
         subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", folder], check=True)
-        pc = next(pathlib.Path(folder).rglob("troupe.pc")).parent
-        environment = {**os.environ, "PKG_CONFIG_PATH": str(pc), "PKG_CONFIG_SYSROOT_DIR": folder}
+        missing = missing_headers(next(folder.rglob("runtime/base/error.hpp")).parents[2])
+        if missing:
+            print("\n".join(missing))
+            return 1
+
+        pc = next(folder.rglob("troupe.pc")).parent
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(pc), "PKG_CONFIG_SYSROOT_DIR": name}
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", "troupe"], env=environment, check=True,
                                capture_output=True, text=True).stdout.split()
-        # The system's own libraries lie outside of the folder.
-        program = folder + "/embed"
-        subprocess.run([*compiler, "-Wall", "-Wextra", source, *flags, "-o", program], check=True)
-        library = next(pathlib.Path(folder).rglob("libtroupe.so")).parent
-        modules = str(library / "troupe")
-        return subprocess.run([program, folder], env={**os.environ, "LD_LIBRARY_PATH": str(library),
-                                                      "TROUPE_PLUGIN_PATH": modules}).returncode
+        library = next(folder.rglob("libtroupe.so")).parent
+        environment = {**os.environ, "LD_LIBRARY_PATH": str(library), "TROUPE_PLUGIN_PATH": str(library / "troupe")}
+
+        example = folder / "readme.cpp"
+        example.write_text(re.search(r"^```cpp\n(.*?)^```", pathlib.Path(readme).read_text(), re.M | re.S).group(1))
+        write_digits(folder)
+        for source in (pathlib.Path(embed), example):
+            program = folder / source.stem
+            subprocess.run([*compiler, "-Wall", "-Wextra", "-Werror", source, *flags, "-o", program], check=True)
+            ended = subprocess.run([program, name], cwd=folder, env=environment)
+            if ended.returncode != 0:
+                print(f"{source.name} ended with {ended.returncode}")
+                return 1
+        return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
+    sys.exit(main(*sys.argv[1:4], sys.argv[4:]))
