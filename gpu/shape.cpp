@@ -18,8 +18,8 @@ Shape::Shape(std::span<const std::int64_t> dims) {
       throw Error{ErrorCode::bad_input,
                   "shape: expected dimensions of 0 or more, got " + std::to_string(dim)};
     }
-    if (dim > 0 && product > (std::int64_t{1} << 60) / dim) {
-      throw Error{ErrorCode::bad_input, "shape: expected at most 2^60 elements, got more"};
+    if (dim > 0 && product > (std::int64_t{1} << 62) / dim) {
+      throw Error{ErrorCode::bad_input, "shape: expected at most 2^62 elements, got more"};
     }
     product *=
         std::max<std::int64_t>(dim, 1);  // an empty dimension hides no overflow of the others

@@ -14,7 +14,7 @@ class Shape {
   static constexpr int max_rank = 6;
 
   Shape() = default;
-  /// @throws Error bad_input for more than `max_rank` dimensions, a negative one, or a product past 2^60.
+  /// @throws Error bad_input for more than `max_rank` dimensions, a negative one, or a product past 2^62.
   Shape(std::initializer_list<std::int64_t> dims) : Shape(std::span{dims.begin(), dims.size()}) {}
   explicit Shape(std::span<const std::int64_t> dims);
 
