@@ -49,25 +49,6 @@ class CpuStream final : public Stream {
   void synchronize() override {}
 };
 
-/// Sets the floating-point environment, which the updater leaves to its caller.
-class CpuUpdater final : public Updater {
- public:
-  explicit CpuUpdater(std::unique_ptr<Updater> updater) : updater_{std::move(updater)} {}
-  void prepare(Stream& stream, const UpdateBindings& bindings) override {
-    const FloatEnvironment environment;
-    updater_->prepare(stream, bindings);
-  }
-  void update(Stream& stream, const UpdateBindings& bindings, std::size_t begin,
-              std::size_t end) override {
-    const FloatEnvironment environment;
-    updater_->update(stream, bindings, begin, end);
-  }
-  std::string not_finite() const override { return updater_->not_finite(); }
-
- private:
-  std::unique_ptr<Updater> updater_;
-};
-
 /// The other end of the operation's workspace.
 std::optional<Operation> find_partner(const Operation& operation) {
   if (const auto* pool = std::get_if<Pool>(&operation)) {
@@ -84,6 +65,49 @@ std::optional<Operation> find_partner(const Operation& operation) {
   }
   return std::nullopt;
 }
+
+/// The same without its activation, and the elements that it puts out.
+struct Unactivated {
+  Operation operation;
+  Activate activate;
+  std::size_t output;  ///< operand of the operation
+};
+std::optional<Unactivated> without_activation(const Operation& operation) {
+  if (const auto* dense = std::get_if<Dense>(&operation);
+      dense && dense->activation != Activation::none) {
+    Dense plain = *dense;
+    plain.activation = Activation::none;
+    return Unactivated{
+        plain, {dense->activation, dense->rows * dense->out}, operand_count(operation) - 1};
+  }
+  if (const auto* conv = std::get_if<Convolution>(&operation);
+      conv && conv->activation != Activation::none) {
+    Convolution plain = *conv;
+    plain.activation = Activation::none;
+    const ConvolutionGeometry& g = conv->geometry;
+    return Unactivated{plain,
+                       {conv->activation, g.rows * g.out_height * g.out_width * g.out_channels},
+                       operand_count(operation) - 1};
+  }
+  return std::nullopt;
+}
+
+/// A kernel, and an activation in place over what it put out: for a library that does not fuse this one.
+class ActivatedKernel final : public Kernel {
+ public:
+  ActivatedKernel(std::unique_ptr<Kernel> kernel, std::unique_ptr<Kernel> activate,
+                  std::size_t output)
+      : kernel_{std::move(kernel)}, activate_{std::move(activate)}, output_{output} {}
+  void run(void* const* operands) override {
+    kernel_->run(operands);
+    void* const in_place[] = {operands[output_], operands[output_]};
+    activate_->run(in_place);
+  }
+
+ private:
+  std::unique_ptr<Kernel> kernel_, activate_;
+  std::size_t output_;
+};
 
 class CpuDevice final : public Device {
  public:
@@ -129,7 +153,7 @@ class CpuDevice final : public Device {
 
   std::unique_ptr<Updater> make_updater(const nn::StateLayout& layout,
                                         const nn::OptimizerSpec& optimizer) override {
-    return std::make_unique<CpuUpdater>(reference::make_cpu_updater(layout, optimizer));
+    return reference::make_cpu_updater(layout, optimizer);
   }
 
   void add_chain(Stream&, DType dtype, std::span<const std::byte* const> terms, std::byte* to,
@@ -156,11 +180,23 @@ class CpuDevice final : public Device {
     const std::optional<Operation> partner = find_partner(operation);
     for (const auto& library : libraries_) {
       std::unique_ptr<Kernel> kernel = library->make(operation, {threads});
+      if (kernel == nullptr) kernel = activated(*library, operation, threads);
       if (kernel == nullptr) continue;
       if (partner && library->make(*partner, {threads}) == nullptr) continue;
       return {std::move(kernel), library.get()};
     }
     return {};
+  }
+
+  std::unique_ptr<Kernel> activated(KernelLibrary& library, const Operation& operation,
+                                    int threads) const {
+    const auto parts = without_activation(operation);
+    if (!parts) return nullptr;
+    std::unique_ptr<Kernel> plain = library.make(parts->operation, {threads});
+    if (plain == nullptr) return nullptr;
+    std::unique_ptr<Kernel> activate = make(parts->activate, threads).kernel;
+    if (activate == nullptr) return nullptr;
+    return std::make_unique<ActivatedKernel>(std::move(plain), std::move(activate), parts->output);
   }
 
   std::vector<std::shared_ptr<KernelLibrary>> libraries_;

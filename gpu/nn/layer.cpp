@@ -105,9 +105,9 @@ std::vector<std::int64_t> AttributeReader::list(std::string_view key, std::size_
   std::vector<std::int64_t> values = dims(key);
   if (values.size() == 1) values.resize(count, values[0]);
   if (values.size() != count ||
-      std::ranges::any_of(values, [&](std::int64_t n) { return n < low; })) {
-    problem(std::string{key} + ": expected " + std::to_string(count) + " whole numbers of " +
-            std::to_string(low) + " or more, or one for all");
+      std::ranges::any_of(values, [&](std::int64_t n) { return n < low || n > (1 << 20); })) {
+    problem(std::string{key} + ": expected " + std::to_string(count) + " whole numbers from " +
+            std::to_string(low) + " to 1048576, or one for all");
     values.assign(count, low);
   }
   return values;

@@ -98,7 +98,8 @@ class AttributeReader {
   bool flag(std::string_view key, bool fallback);
   /// One of `allowed`, by index; the first is the default.
   std::size_t choice(std::string_view key, std::span<const std::string_view> allowed);
-  /// As many whole numbers as `count`; one number stands for all of them. Empty where the key is absent.
+  /// As many whole numbers from `low` to 2^20 as `count`; one number stands for all of them. Empty where the key is
+  /// absent.
   std::vector<std::int64_t> list(std::string_view key, std::size_t count, std::int64_t low);
   std::vector<std::int64_t> dims(std::string_view key);
   bool has(std::string_view key) const;

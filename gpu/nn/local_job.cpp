@@ -24,7 +24,6 @@ JobSpec checked(JobSpec spec) {
 
 LocalJob::LocalJob(const Graph& graph, Device& device, const JobSpec& spec)
     : spec_{checked(spec)},
-      device_{device},
       layout_{graph.layout(spec_.optimizer, spec_.bucket_bytes)},
       plan_{graph,
             layout_,
@@ -59,7 +58,8 @@ void LocalJob::restore(std::uint64_t next_step, std::span<const std::byte> state
   next_step_ = next_step;
 }
 
-void LocalJob::run_shard(const BatchSource& source, StepState state, std::uint32_t shard) {
+void LocalJob::run_shard(const BatchSource& source, const StepState& step, std::uint32_t shard) {
+  StepState state = step;
   const auto rows = static_cast<std::uint64_t>(plan_.options().rows);
   const std::uint64_t first = state.step * static_cast<std::uint64_t>(spec_.batch) + shard * rows;
   state.position = first;

@@ -62,10 +62,9 @@ class LocalJob {
   const Plan& plan() const { return plan_; }
 
  private:
-  void run_shard(const BatchSource& source, StepState state, std::uint32_t shard);
+  void run_shard(const BatchSource& source, const StepState& step, std::uint32_t shard);
 
   JobSpec spec_;
-  Device& device_;
   StateLayout layout_;
   Plan plan_;
   std::unique_ptr<Stream> stream_;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "gpu/nn/layer.hpp"
@@ -20,6 +21,8 @@ class Lowering {
  public:
   virtual ~Lowering() = default;
 
+  /// The layer's, for errors.
+  virtual const std::string& name() const = 0;
   virtual std::int64_t rows() const = 0;
   /// Whether this is a training plan: batch norm measures, dropout drops, backward follows.
   virtual bool training() const = 0;

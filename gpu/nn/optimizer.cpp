@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "gpu/nn/problems.hpp"
+#include "gpu/nn/range_problems.hpp"
 
 namespace troupe::gpu::nn {
 namespace {
@@ -11,21 +11,21 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 // Smaller ones could become zero in f32 arithmetic without subnormals, and then 0 / 0 a step.
 constexpr double smallest_epsilon = 1e-30;
 
-void check_decay(Problems& problems, double decay) {
+void check_decay(RangeProblems& problems, double decay) {
   problems.expect(decay >= 0.0 && decay < infinity, "weight_decay", "0 or more", decay);
 }
 
-void check_epsilon(Problems& problems, double epsilon) {
+void check_epsilon(RangeProblems& problems, double epsilon) {
   problems.expect(epsilon >= smallest_epsilon && epsilon < infinity, "epsilon", "1e-30 or more",
                   epsilon);
 }
 
-void check_fraction(Problems& problems, const char* field, double value) {
+void check_fraction(RangeProblems& problems, const char* field, double value) {
   problems.expect(value >= 0.0 && value < 1.0, field, "a value in [0, 1)", value);
 }
 
 struct Check {
-  Problems& problems;
+  RangeProblems& problems;
 
   void operator()(const Sgd& sgd) const {
     check_fraction(problems, "momentum", sgd.momentum);
@@ -66,7 +66,7 @@ std::vector<std::string> state_names(const OptimizerSpec& optimizer) {
 }
 
 void check(const OptimizerSpec& optimizer) {
-  Problems problems{"optimizer"};
+  RangeProblems problems{"optimizer"};
   std::visit(Check{problems}, optimizer.algorithm);
   if (optimizer.clip_norm) {
     problems.expect(*optimizer.clip_norm > 0.0 && *optimizer.clip_norm < infinity, "clip_norm",

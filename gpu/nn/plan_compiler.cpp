@@ -9,6 +9,9 @@
 namespace troupe::gpu::nn {
 namespace {
 
+constexpr std::size_t most_bytes =
+    std::size_t{1} << 46;  // of a buffer, so that no sum of sizes and offsets overflows
+
 /// Which operand an output may share its memory with: (input, output), as gpu/operation.hpp says.
 std::optional<std::pair<std::size_t, std::size_t>> in_place(const Operation& operation) {
   if (std::holds_alternative<Activate>(operation) || std::holds_alternative<Softmax>(operation))
@@ -120,11 +123,20 @@ void PlanCompiler::find_wanted_gradients() {
 
 std::size_t PlanCompiler::bytes_of(Graph::ValueId value) const {
   const ValueSpec& spec = graph_.value(value);
-  return static_cast<std::size_t>(options_.rows * spec.shape.elements()) * size_bytes(spec.dtype);
+  const auto elements = static_cast<std::size_t>(spec.shape.with_rows(options_.rows).elements());
+  return std::min(elements, most_bytes + 1) *
+         size_bytes(spec.dtype);  // past the limit, bound() refuses
 }
 
 BufferId PlanCompiler::bound(Space space, std::uint32_t index, std::size_t offset_bytes,
                              std::size_t bytes) {
+  constexpr std::size_t most = std::size_t{1}
+                               << 46;  // so that no sum of sizes and offsets overflows
+  if (bytes > most) {
+    throw Error{ErrorCode::exhausted, "layer '" + node().name + "': expected buffers of at most " +
+                                          std::to_string(most_bytes) + " bytes, got one of " +
+                                          std::to_string(bytes)};
+  }
   buffers_.push_back({space, index, offset_bytes, bytes});
   return static_cast<BufferId>(buffers_.size() - 1);
 }

@@ -25,6 +25,7 @@ class PlanCompiler final : public Lowering {
                const PlanOptions& options);
   CompiledPlan compile();
 
+  const std::string& name() const override { return node().name; }
   std::int64_t rows() const override { return options_.rows; }
   bool training() const override { return options_.mode == Mode::train; }
   std::size_t inputs() const override { return node().inputs.size(); }

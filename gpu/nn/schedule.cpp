@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "gpu/nn/problems.hpp"
+#include "gpu/nn/range_problems.hpp"
 #include "runtime/base/math.hpp"
 
 namespace troupe::gpu::nn {
@@ -15,7 +15,7 @@ bool finite_from_zero(double value) {
 }
 
 struct Check {
-  Problems& problems;
+  RangeProblems& problems;
 
   void operator()(const ConstantRate&) const {}
   void operator()(const StepRate& course) const {
@@ -50,7 +50,7 @@ struct RateAt {
 }  // namespace
 
 void check(const Schedule& schedule) {
-  Problems problems{"schedule"};
+  RangeProblems problems{"schedule"};
   problems.expect(finite_from_zero(schedule.rate) && schedule.rate > 0.0, "rate", "more than 0",
                   schedule.rate);
   std::visit(Check{problems}, schedule.course);

@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
   const std::vector<Experiment> experiments{
       {"mlp", flat, false, 4e-3, 0.980, 5, 10},
       {"mlp-augmented", flat, true, 4e-3, 0.9842, 5, 10},
-      {"cnn", cnn(Shape{28, 28, 1}, 10, {.batch_norm = true, .dropout = 0.3}), true, 4e-3, 0.992, 1,
+      {"cnn", cnn(Shape{28, 28, 1}, 10, {.batch_norm = true, .dropout = 0.3}), true, 2e-3, 0.992, 1,
        10},
   };
   bool reached = true;

@@ -10,25 +10,10 @@
 #include "gpu/reference/library.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/float_environment.hpp"
+#include "tests/support/allocations.hpp"
 
 using namespace troupe;
 using namespace troupe::gpu;
-
-namespace {
-std::atomic<std::size_t> allocations{0};
-}
-// All other forms of new come down to this one. Not inlined, lest the compiler take the pairs for mismatched.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  ++allocations;
-  if (void* const data = std::malloc(bytes > 0 ? bytes : 1)) return data;
-  throw std::bad_alloc{};
-}
-[[gnu::noinline]] void operator delete(void* data) noexcept {
-  std::free(data);
-}
-[[gnu::noinline]] void operator delete(void* data, std::size_t) noexcept {
-  std::free(data);
-}
 
 namespace {
 
@@ -152,9 +137,9 @@ TEST_CASE("CpuDevice: a run allocates nothing on the heap") {
   Bindings bindings;
   bindings.step = &step;
   program->run(*stream, bindings, &heard);
-  const std::size_t before = allocations;
+  const std::size_t before = test::allocations();
   for (int i = 0; i < 10; ++i) program->run(*stream, bindings, &heard);
-  CHECK(allocations == before);
+  CHECK(test::allocations() == before);
 }
 
 TEST_CASE("CpuDevice: refuses programs that it cannot run, naming layer and operation") {

@@ -13,7 +13,7 @@
 namespace troupe::test {
 
 /// MNIST as batches of a job: pixels scaled and normalised, and labels as i32. With `augment`, images are shifted by
-/// up to two pixels and turned by up to 12 degrees, anew in each epoch.
+/// up to a pixel and turned by up to 8 degrees, anew in each epoch.
 class MnistBatches {
  public:
   MnistBatches(const MnistPart& part, std::uint64_t seed, bool augment);

@@ -1,4 +1,5 @@
 #include "gpu/nn/layers/built_in.hpp"
+#include "gpu/nn/layers/weighted.hpp"
 #include "gpu/nn/layers/window.hpp"
 #include "gpu/nn/lowering.hpp"
 
@@ -24,35 +25,24 @@ class Conv2d final : public Layer {
     const ConvolutionGeometry g = window_.over(name, inputs[0].shape, filters_, groups_, problems);
     if (problems.count() > before) return {};
     Signature signature{{Shape{g.out_height, g.out_width, filters_}, DType::f32}, {}, {}};
+    const Shape shape{filters_, g.kernel_height, g.kernel_width,
+                      g.in_channels / groups_};  // bounds the products below
     Initialiser weight = weight_init_;
     weight.fan_in = g.kernel_height * g.kernel_width * g.in_channels / groups_;
     weight.fan_out = g.kernel_height * g.kernel_width * filters_ / groups_;
-    signature.parameters.push_back(
-        {"weight", Shape{filters_, g.kernel_height, g.kernel_width, g.in_channels / groups_},
-         weight, true});
+    signature.parameters.push_back({"weight", shape, weight, true});
     if (bias_) signature.parameters.push_back({"bias", Shape{filters_}, bias_init_, false});
     return signature;
   }
 
   void forward(Lowering& to) const override {
-    const Convolution op{geometry(to), bias_, to.activation()};
-    if (bias_) {
-      to.emit(op, {to.input(0), to.parameter("weight"), to.parameter("bias"), to.output()});
-    } else {
-      to.emit(op, {to.input(0), to.parameter("weight"), to.output()});
-    }
+    emit_weighted(to, Convolution{geometry(to), bias_, to.activation()});
   }
 
   void backward(Lowering& to) const override {
     const ConvolutionGeometry g = geometry(to);
     const BufferId dy = to.preactivation_gradient();
-    const ConvolutionBackwardWeights op{g, bias_};
-    if (bias_) {
-      to.emit(op,
-              {to.input(0), dy, to.parameter_gradient("weight"), to.parameter_gradient("bias")});
-    } else {
-      to.emit(op, {to.input(0), dy, to.parameter_gradient("weight")});
-    }
+    emit_weights_gradient(to, ConvolutionBackwardWeights{g, bias_}, dy);
     if (to.wants_input_gradient(0)) {
       to.emit(ConvolutionBackwardData{g}, {dy, to.parameter("weight"), to.input_gradient(0)});
     }

@@ -1,4 +1,5 @@
 #include "gpu/nn/layers/built_in.hpp"
+#include "gpu/nn/layers/weighted.hpp"
 #include "gpu/nn/lowering.hpp"
 
 namespace troupe::gpu::nn::layers {
@@ -35,24 +36,13 @@ class DenseLayer final : public Layer {
 
   void forward(Lowering& to) const override {
     const auto [rows, in] = extent(to);
-    const Dense op{rows, in, units_, bias_, to.activation()};
-    if (bias_) {
-      to.emit(op, {to.input(0), to.parameter("weight"), to.parameter("bias"), to.output()});
-    } else {
-      to.emit(op, {to.input(0), to.parameter("weight"), to.output()});
-    }
+    emit_weighted(to, Dense{rows, in, units_, bias_, to.activation()});
   }
 
   void backward(Lowering& to) const override {
     const auto [rows, in] = extent(to);
     const BufferId dy = to.preactivation_gradient();
-    const DenseBackwardWeights op{rows, in, units_, bias_};
-    if (bias_) {
-      to.emit(op,
-              {to.input(0), dy, to.parameter_gradient("weight"), to.parameter_gradient("bias")});
-    } else {
-      to.emit(op, {to.input(0), dy, to.parameter_gradient("weight")});
-    }
+    emit_weights_gradient(to, DenseBackwardWeights{rows, in, units_, bias_}, dy);
     if (to.wants_input_gradient(0)) {
       to.emit(DenseBackwardData{rows, in, units_},
               {dy, to.parameter("weight"), to.input_gradient(0)});

@@ -1,5 +1,6 @@
 #include "gpu/nn/layers/built_in.hpp"
 #include "gpu/nn/lowering.hpp"
+#include "runtime/base/error.hpp"
 
 namespace troupe::gpu::nn::layers {
 namespace {
@@ -45,6 +46,12 @@ class BatchNormLayer final : public Layer {
               {to.input(0), to.parameter("scale"), to.parameter("shift"), to.running_mean(),
                to.running_variance(), to.output()});
       return;
+    }
+    if (count < 2) {
+      throw Error{ErrorCode::bad_input,
+                  "layer '" + to.name() +
+                      "': expected shards of 2 values a channel or more, got 1: " +
+                      "a larger batch or fewer shards would do (JOB-4)"};
     }
     const BatchNorm op{count, channels, epsilon_, to.activation()};
     const auto bytes = static_cast<std::size_t>(channels) * sizeof(float);

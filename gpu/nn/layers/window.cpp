@@ -49,9 +49,9 @@ Window::Window(AttributeReader& attributes, bool stride_is_kernel, bool dilates)
     else
       attributes.problem("padding: expected 1, 2 or 4 numbers, got " +
                          std::to_string(given.size()));
-    if (std::ranges::any_of(given, [](std::int64_t n) { return n < 0; })) {
-      attributes.problem("padding: expected numbers of 0 or more, got " +
-                         std::to_string(*std::ranges::min_element(given)));
+    if (std::ranges::any_of(given, [](std::int64_t n) { return n < 0 || n > (1 << 20); })) {
+      attributes.problem("padding: expected numbers from 0 to 1048576");
+      padding_ = {0, 0, 0, 0};
     }
   }
 }

@@ -94,6 +94,27 @@ TEST_CASE("Graph: one wrong shape is reported once, not by all that hangs on it"
         "channels], got [784]");
 }
 
+TEST_CASE("Graph: absurd numbers are refused, whatever they multiply to") {
+  using I = std::int64_t;
+  const I huge = I{1} << 40;
+  for (const Attributes& attributes :
+       {Attributes{{"filters", huge}, {"kernel", huge}},
+        Attributes{{"filters", huge}, {"kernel", I{3}}, {"padding", huge}},
+        Attributes{{"filters", huge}, {"kernel", I{3}}, {"dilation", huge}},
+        Attributes{{"filters", huge}, {"kernel", I{1} << 20}, {"padding", I{1} << 20}},
+        Attributes{{"filters", I{4}}, {"kernel", I{3}}, {"stride", I{1} << 62}}}) {
+    ModelBuilder model;
+    model.input("image", Shape{8, 8, huge});
+    model.add("conv2d", attributes);
+    CHECK_THROWS_AS(Graph{model.description()}, Error);
+  }
+  ModelBuilder wide;
+  wide.input("x", Shape{huge, 1 << 19});
+  CHECK_THROWS_AS(wide.input("y", Shape{huge, huge}), Error);
+  wide.add("dense", {{"units", huge}});
+  CHECK_THROWS_AS(Graph{wide.description()}, Error);
+}
+
 TEST_CASE("Graph: refuses wiring that cannot train") {
   SUBCASE("an output that nobody uses") {
     ModelBuilder model;

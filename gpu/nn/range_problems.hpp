@@ -2,15 +2,16 @@
 
 #include <charconv>
 #include <string>
+#include <utility>
 
 #include "runtime/base/error.hpp"
 
 namespace troupe::gpu::nn {
 
 /// Collects what is out of range, so that one error names it all.
-class Problems {
+class RangeProblems {
  public:
-  explicit Problems(std::string subject) : subject_{std::move(subject)} {}
+  explicit RangeProblems(std::string subject) : subject_{std::move(subject)} {}
 
   /// Nothing where `holds`; a value prints with the fewest digits that read back as itself.
   void expect(bool holds, const char* field, const char* expected, double got) {
