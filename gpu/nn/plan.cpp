@@ -39,11 +39,9 @@ Plan::Plan(const Graph& graph, const StateLayout& layout, Device& device,
     input_bytes_.push_back(static_cast<std::size_t>(options.rows * input.shape.elements()) *
                            size_bytes(input.dtype));
   }
-  if (compiled.prediction.space == Space::arena) {
-    const ValueSpec& spec = graph.value(graph.prediction());
-    prediction_ = Tensor{borrow(program_->arena(), arena_bytes_), spec.dtype,
-                         spec.shape.with_rows(options.rows), compiled.prediction.offset_bytes};
-  }
+  const ValueSpec& spec = graph.value(graph.prediction());
+  prediction_ = Tensor{borrow(program_->arena(), arena_bytes_), spec.dtype,
+                       spec.shape.with_rows(options.rows), compiled.prediction.offset_bytes};
 }
 
 Plan::~Plan() = default;

@@ -57,13 +57,13 @@ CompiledPlan PlanCompiler::compile() {
   find_fusions();
   if (training()) find_wanted_gradients();
   lower_forward();
+  const BufferId predicted = kept_prediction();
   if (training()) {
     emit(Signal{static_cast<std::uint32_t>(layout_.buckets.size())}, std::span<const BufferId>{});
     lower_backward();
   }
   // Who asks for the prediction does so after the run.
-  Buffer& prediction = buffers_[values_[graph_.prediction()]];
-  prediction.last = static_cast<std::int64_t>(steps_.size());
+  buffers_[predicted].last = static_cast<std::int64_t>(steps_.size());
 
   storage_.resize(buffers_.size());
   std::iota(storage_.begin(), storage_.end(), BufferId{0});
@@ -86,7 +86,7 @@ CompiledPlan PlanCompiler::compile() {
   for (const Buffer& buffer : buffers_) {
     if (buffer.space == Space::arena && buffer.first >= 0) plan.activation_bytes += buffer.bytes;
   }
-  const Buffer& at = buffers_[storage_[values_[graph_.prediction()]]];
+  const Buffer& at = buffers_[storage_[predicted]];
   plan.prediction = {at.space, at.index, at.offset_bytes};
   return plan;
 }
@@ -156,6 +156,15 @@ void PlanCompiler::lower_forward() {
       layer.forward(*this);
     }
   }
+}
+
+BufferId PlanCompiler::kept_prediction() {
+  const BufferId value = values_[graph_.prediction()];
+  if (buffers_[value].space == Space::arena) return value;
+  const auto bytes = static_cast<std::int64_t>(buffers_[value].bytes);
+  const BufferId copy = scratch(buffers_[value].bytes);
+  emit(StridedCopy{1, bytes, bytes, bytes}, {value, copy});
+  return copy;
 }
 
 void PlanCompiler::lower_backward() {

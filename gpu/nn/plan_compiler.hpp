@@ -91,6 +91,8 @@ class PlanCompiler final : public Lowering {
   void find_fusions();
   void find_wanted_gradients();
   void lower_forward();
+  /// The prediction's memory in the arena: an input that is predicted as it is gets copied there.
+  BufferId kept_prediction();
   void lower_backward();
   BufferId gradient_of(Graph::ValueId value);
   void finish_parameters();
