@@ -55,7 +55,10 @@ PlanCompiler::PlanCompiler(const Graph& graph, const StateLayout& layout, Device
 
 CompiledPlan PlanCompiler::compile() {
   find_fusions();
-  if (training()) find_wanted_gradients();
+  if (training()) {
+    check_order();
+    find_wanted_gradients();
+  }
   lower_forward();
   const BufferId predicted = kept_prediction();
   if (training()) {
@@ -109,6 +112,21 @@ void PlanCompiler::find_fusions() {
   }
 }
 
+void PlanCompiler::check_order() const {
+  std::size_t next = 0;
+  bool fits = entry_.size() == layout_.parameters.size();
+  for (std::size_t i = graph_.nodes().size(); i-- > 0;) {
+    for (const auto& [name, parameter] : graph_.nodes()[i].parameters) {
+      if (graph_.parameters()[parameter].owner == i) fits = fits && entry_[parameter] == next++;
+    }
+  }
+  if (!fits) {
+    throw Error{ErrorCode::bad_input,
+                "state layout: expected the parameters of the graph that is trained, in the order "
+                "in which backward completes them"};
+  }
+}
+
 void PlanCompiler::find_wanted_gradients() {
   for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
     const Graph::Node& node = graph_.nodes()[i];
@@ -130,9 +148,7 @@ std::size_t PlanCompiler::bytes_of(Graph::ValueId value) const {
 
 BufferId PlanCompiler::bound(Space space, std::uint32_t index, std::size_t offset_bytes,
                              std::size_t bytes) {
-  constexpr std::size_t most = std::size_t{1}
-                               << 46;  // so that no sum of sizes and offsets overflows
-  if (bytes > most) {
+  if (bytes > most_bytes) {
     throw Error{ErrorCode::exhausted, "layer '" + node().name + "': expected buffers of at most " +
                                           std::to_string(most_bytes) + " bytes, got one of " +
                                           std::to_string(bytes)};

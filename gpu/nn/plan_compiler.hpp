@@ -89,6 +89,8 @@ class PlanCompiler final : public Lowering {
   std::size_t bytes_of(Graph::ValueId value) const;
 
   void find_fusions();
+  /// Buckets are signalled by the layout's order, which must be that of backward.
+  void check_order() const;
   void find_wanted_gradients();
   void lower_forward();
   /// The prediction's memory in the arena: an input that is predicted as it is gets copied there.

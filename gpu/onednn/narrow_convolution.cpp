@@ -21,10 +21,13 @@ namespace {
 constexpr std::int64_t most_pixels = 14;  // with two vectors each 28 sums, and 4 registers are left
 
 bool applies(const ConvolutionGeometry& g, int threads) {
+  // The padded image is held whole, and wide strides can make its padding any size beside the output's.
+  const bool little_padding = g.pad_top < g.kernel_height && g.pad_bottom < g.kernel_height &&
+                              g.pad_left < g.kernel_width && g.pad_right < g.kernel_width;
   const bool three =
       g.kernel_height == 3 && g.kernel_width == 3 && (g.in_channels == 1 || g.in_channels == 3);
   const bool five = g.kernel_height == 5 && g.kernel_width == 5 && g.in_channels == 1;
-  return has_avx512() && threads == 1 && (three || five) && g.groups == 1 &&
+  return has_avx512() && threads == 1 && little_padding && (three || five) && g.groups == 1 &&
          g.out_channels % lanes == 0 && g.dilation_height == 1 && g.dilation_width == 1;
 }
 

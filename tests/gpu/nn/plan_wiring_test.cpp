@@ -1,6 +1,7 @@
 #include "gpu/nn/plan.hpp"
 
 #include "gpu/kernel_module.hpp"
+#include "gpu/nn/local_job.hpp"
 #include "runtime/base/error.hpp"
 #include "tests/support/shard_run.hpp"
 
@@ -247,4 +248,72 @@ TEST_CASE("Plan: windows, groups and strides agree on every backend") {
   const std::string out = m.add("dense", {{"units", I{3}}});
   m.add("softmax_cross_entropy", {}, {out, "label"});
   check_wiring(m.description());
+}
+
+TEST_CASE("Plan: a training plan refuses the layout of another graph") {
+  const auto cpu = make_cpu_device({1, CpuBackend::reference});
+  const auto model = [](bool more) {
+    ModelBuilder m = vectors(6, 4);
+    m.add("dense", {{"units", I{4}}}, {"x"}, "a");
+    std::string out = m.add("dense", {{"units", I{4}}}, {}, "b");
+    if (more) out = m.add("dense", {{"units", I{4}}}, {}, "c");
+    m.add("mean_squared_error", {}, {out, "y"});
+    return Graph{m.description()};
+  };
+  const Graph graph = model(false), larger = model(true);
+  CHECK_THROWS_WITH_AS((Plan{graph, larger.layout({Sgd{}, {}}), *cpu, {Mode::train, rows}}),
+                       "state layout: expected the parameters of the graph that is trained, in "
+                       "the order in which backward completes them",
+                       Error);
+  StateLayout turned = graph.layout({Sgd{}, {}});
+  std::vector<ParameterEntry> entries = turned.parameters;
+  std::ranges::reverse(entries);
+  turned = make_state_layout(entries, {}, {}, 4096);
+  CHECK_THROWS_AS((Plan{graph, turned, *cpu, {Mode::train, rows}}), Error);
+  // Prediction looks parameters up by name.
+  CHECK_NOTHROW(Plan{graph, larger.layout({Sgd{}, {}}), *cpu, {Mode::infer, rows}});
+  CHECK_NOTHROW(Plan{graph, turned, *cpu, {Mode::infer, rows}});
+}
+
+TEST_CASE("Plan: padding wider than the window is the same on every backend") {
+  ModelBuilder m;
+  m.input("x", Shape{4, 4, 1});
+  m.input("label", Shape{}, DType::i32);
+  m.add("conv2d", {{"filters", I{16}}, {"kernel", I{3}}, {"stride", I{5}}, {"padding", I{7}}},
+        {"x"});
+  m.add("relu");
+  m.add("flatten");
+  const std::string out = m.add("dense", {{"units", I{3}}});
+  m.add("softmax_cross_entropy", {}, {out, "label"});
+  check_wiring(m.description());
+}
+
+TEST_CASE("Plan: gelu behind products, fused in prediction and apart in training") {
+  ModelBuilder m;
+  m.input("x", Shape{5, 5, 2});
+  m.input("y", Shape{6});
+  m.add("conv2d", {{"filters", I{16}}, {"kernel", I{3}}, {"bias", false}}, {"x"});
+  m.add("gelu");
+  m.add("flatten");
+  m.add("dense", {{"units", I{6}}});
+  const std::string out = m.add("gelu");
+  m.add("mean_squared_error", {}, {out, "y"});
+  check_wiring(m.description());
+}
+
+TEST_CASE("Plan: a job without parameters has losses") {
+  ModelBuilder m = vectors(6, 6);
+  m.add("mean_squared_error", {}, {"x", "y"});
+  const Graph graph{m.description()};
+  const auto cpu = make_cpu_device({1, CpuBackend::reference});
+  JobSpec spec;
+  spec.batch = 4;
+  spec.shards = 2;
+  LocalJob job{graph, *cpu, spec};
+  const auto result = job.step([](PositionRange, std::span<std::byte* const> inputs) {
+    std::fill_n(reinterpret_cast<float*>(inputs[0]), 12, 3.0F);
+    std::fill_n(reinterpret_cast<float*>(inputs[1]), 12, 1.0F);
+  });
+  CHECK(result.rows == 4);
+  CHECK(result.loss == 4.0);
 }
