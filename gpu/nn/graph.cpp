@@ -17,6 +17,11 @@ Graph::Graph(const ModelDescription& model, const LayerRegistry& types) {
       problems.add_line("model: expected a name for every input, got an empty one");
     if (find_value(input.name))
       problems.add_line("input '" + input.name + "': expected a new name, got one twice");
+    if (input.shape.rank() >= Shape::max_rank) {
+      problems.add_line("input '" + input.name +
+                        "': expected a rank of 5 or less, beside the rows, got " +
+                        to_string(input.shape));
+    }
     if (input.shape.elements() < 1) {
       problems.add_line("input '" + input.name + "': expected dimensions of 1 or more, got " +
                         to_string(input.shape));
@@ -88,6 +93,10 @@ void Graph::add_node(const ModelDescription& model, std::size_t index, const Lay
   if (node.layer != nullptr && inputs_known) {
     const std::size_t before = problems.count();
     signature = node.layer->infer(node.name, specs, problems);
+    if (signature.output.shape.rank() >= Shape::max_rank) {
+      problems.add(node.name, "expected an output of rank 5 or less, beside the rows, got " +
+                                  to_string(signature.output.shape));
+    }
     known = problems.count() == before;
   }
   if (known) {

@@ -20,6 +20,29 @@ JobSpec checked(JobSpec spec) {
   return spec;
 }
 
+/// A set of buffers that goes back unless its shard is completed.
+class Acquired {
+ public:
+  explicit Acquired(ShardReduction& reduction)
+      : reduction_{reduction}, buffers_{reduction.acquire()} {}
+  ~Acquired() {
+    if (out_) reduction_.release(buffers_);
+  }
+  Acquired(const Acquired&) = delete;
+  Acquired& operator=(const Acquired&) = delete;
+
+  const ShardReduction::Buffers& buffers() const { return buffers_; }
+  void complete(Stream& stream, std::uint32_t shard) {
+    out_ = false;
+    reduction_.complete(stream, shard, buffers_);
+  }
+
+ private:
+  ShardReduction& reduction_;
+  ShardReduction::Buffers buffers_;
+  bool out_ = true;
+};
+
 }  // namespace
 
 LocalJob::LocalJob(const Graph& graph, Device& device, const JobSpec& spec)
@@ -71,7 +94,8 @@ void LocalJob::run_shard(const BatchSource& source, const StepState& step, std::
   }
   stream_->copy(device_step_->data(), reinterpret_cast<const std::byte*>(&state), sizeof state);
 
-  const ShardReduction::Buffers buffers = reduction_.acquire();
+  Acquired acquired{reduction_};
+  const ShardReduction::Buffers& buffers = acquired.buffers();
   Bindings bindings;
   bindings.state = slots_[newest_]->data();
   bindings.inputs = rings_;
@@ -79,7 +103,7 @@ void LocalJob::run_shard(const BatchSource& source, const StepState& step, std::
   bindings.sums = buffers.sums;
   bindings.step = reinterpret_cast<const StepState*>(device_step_->data());
   plan_.run(*stream_, bindings);
-  reduction_.complete(*stream_, shard, buffers);
+  acquired.complete(*stream_, shard);
   stream_->synchronize();  // before the staging memory is filled again
 }
 

@@ -158,6 +158,17 @@ TEST_CASE("Graph: refuses wiring that cannot train") {
               .find("share: expected 'weight' of shape [3, 4], got that of layer "
                     "'dense_1' of shape [4, 4]") != std::string::npos);
   }
+  SUBCASE("more dimensions than a batch of them could have") {
+    ModelBuilder model;
+    model.input("x", Shape{2, 2, 2, 2, 2, 2});
+    model.add("flatten");
+    model.add("reshape", {{"shape", std::vector<std::int64_t>{2, 2, 2, 2, 2, 2}}});
+    const std::string text = problems_of(model.description());
+    CHECK(text.find("input 'x': expected a rank of 5 or less, beside the rows") !=
+          std::string::npos);
+    CHECK(text.find("layer 'reshape_1': expected an output of rank 5 or less") !=
+          std::string::npos);
+  }
   SUBCASE("nothing at all") {
     CHECK(problems_of({}).find("expected an input, got none") != std::string::npos);
   }
