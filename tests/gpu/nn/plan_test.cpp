@@ -2,6 +2,7 @@
 
 #include "gpu/nn/models.hpp"
 #include "runtime/base/error.hpp"
+#include "tests/support/gradient_check.hpp"
 #include "tests/support/shard_run.hpp"
 
 using namespace troupe;
@@ -77,37 +78,8 @@ TEST_CASE("Plan: the gradient is that of the loss, through every kind of wiring"
   ShardRun run{graph, graph.layout({Sgd{}, {}}), *cpu, {Mode::train, 5}};
   fill_tangle(run);
   run.run();
-  const std::vector<float> gradient = run.gradient();
   CHECK(run.rows() == 5);
-  // The rounding of the f32 logits over 2 h bounds the difference's own error; a kink of relu or max within h of
-  // an element would add to it, so h is small.
-  constexpr float h = 1e-3F;
-  std::size_t checked = 0;
-  for (const ParameterEntry& entry : run.layout.parameters) {
-    const auto elements = static_cast<std::size_t>(entry.shape.elements());
-    double squares = 0.0;
-    for (std::size_t i = 0; i < elements; ++i)
-      squares += std::pow(double{gradient[entry.begin + i]}, 2);
-    const double rms = std::sqrt(squares / static_cast<double>(elements));
-    for (std::size_t i = 0; i < elements; i += 1 + elements / 8, ++checked) {
-      float& value = run.parameters()[entry.begin + i];
-      const float saved = value;
-      value = saved + h;
-      run.run();
-      const double above = run.loss();
-      value = saved - h;
-      run.run();
-      const double difference = (above - run.loss()) / (2.0 * double{h});
-      value = saved;
-      const double wanted = gradient[entry.begin + i];
-      CAPTURE(entry.name);
-      CAPTURE(i);
-      CAPTURE(difference);
-      CAPTURE(wanted);
-      CHECK(std::abs(difference - wanted) <= 5e-3 * std::max(std::abs(wanted), rms) + 2e-3);
-    }
-  }
-  CHECK(checked > 50);
+  CHECK(test::check_gradient(run, 8) > 50);
 }
 
 TEST_CASE("Plan: reuse of buffers changes no bit and saves memory") {

@@ -3,6 +3,7 @@
 #include "gpu/kernel_module.hpp"
 #include "gpu/nn/local_job.hpp"
 #include "runtime/base/error.hpp"
+#include "tests/support/gradient_check.hpp"
 #include "tests/support/shard_run.hpp"
 
 using namespace troupe;
@@ -100,28 +101,7 @@ void check_wiring(const ModelDescription& model) {
       evaluated.assign(by_evaluation.begin(), by_evaluation.end());
       loss = shared.loss();
       evaluated_loss = evaluate.loss();
-      constexpr float h = 1e-3F;
-      for (const ParameterEntry& entry : layout.parameters) {
-        const auto elements = static_cast<std::size_t>(entry.shape.elements());
-        const double scale = rms(std::span{gradient}.subspan(entry.begin, elements));
-        for (std::size_t i = 0; i < elements; i += 1 + elements / 6) {
-          float& value = shared.parameters()[entry.begin + i];
-          const float saved = value;
-          value = saved + h;
-          shared.run();
-          const double above = shared.loss();
-          value = saved - h;
-          shared.run();
-          const double difference = (above - shared.loss()) / (2.0 * double{h});
-          value = saved;
-          const double wanted = gradient[entry.begin + i];
-          CAPTURE(entry.name);
-          CAPTURE(i);
-          CAPTURE(difference);
-          CAPTURE(wanted);
-          CHECK(std::abs(difference - wanted) <= 5e-3 * std::max(std::abs(wanted), scale) + 2e-3);
-        }
-      }
+      test::check_gradient(shared, 6);
     } else {
       check_close(shared.gradient(), gradient, 1e-3);
       check_close(predicted, prediction, 1e-4);
