@@ -4,11 +4,16 @@ namespace troupe::runtime {
 
 std::string_view to_string(ExitKind kind) {
   switch (kind) {
-    case ExitKind::normal: return "normal";
-    case ExitKind::shutdown: return "shutdown";
-    case ExitKind::failed: return "failed";
-    case ExitKind::killed: return "killed";
-    case ExitKind::lost: return "lost";
+    case ExitKind::normal:
+      return "normal";
+    case ExitKind::shutdown:
+      return "shutdown";
+    case ExitKind::failed:
+      return "failed";
+    case ExitKind::killed:
+      return "killed";
+    case ExitKind::lost:
+      return "lost";
   }
   return "unknown";
 }

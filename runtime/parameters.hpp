@@ -33,8 +33,17 @@ std::string_view to_string(ParameterType type);
 using ParameterValue = std::variant<bool, std::int64_t, double, std::string, Duration,
                                     std::vector<std::string>, std::vector<double>>;
 
-/// As a config would write it; for numbers the shortest text that reads back as the same bits.
+/// As a config would write it, on one line: texts in quotes where they need them, numbers as the shortest
+/// text that reads back as the same bits, durations in the largest unit that takes a whole number.
 std::string to_string(const ParameterValue& value);
+
+/// The value that a config's scalar stands for. Strict: integers are decimal, numbers finite, booleans
+/// `true` or `false`, durations and sizes a decimal number (at most six digits behind the point) with its unit
+/// right behind it. None if `text` is no such value; always none for the types that are lists.
+std::optional<ParameterValue> parse_parameter(ParameterType type, std::string_view text);
+
+/// What parse_parameter() takes for this type, as a problem's text would say it: "an integer".
+std::string_view expected_form(ParameterType type);
 
 /// Whether a parameter decides the job's bits, and so enters its fingerprint, or only how it is run.
 enum class BelongsTo : std::uint8_t { run, job };
@@ -51,6 +60,9 @@ struct ParameterSchema {
   std::vector<std::string> choices = {};  ///< for text: what it may be; empty: anything
   BelongsTo belongs_to = BelongsTo::run;
 };
+
+/// Why a value does not fit its schema (type, range, choices): "expected …, got …". None if it fits.
+std::optional<std::string> misfit(const ParameterSchema& schema, const ParameterValue& value);
 
 /// The parameters that one actor is made with: checked against its type's schema, defaults filled in.
 class Parameters {

@@ -44,12 +44,17 @@ class Registry {
                   }});
   }
 
+  /// Whether this program can become a worker process: its main calls worker_main() (worker_main.hpp).
+  bool isolates() const { return isolates_; }
+  void allow_isolation() { isolates_ = true; }
+
   const ActorType* find(std::string_view name) const;
   /// All of them, by name.
   const std::map<std::string, ActorType, std::less<>>& types() const { return types_; }
 
  private:
   std::map<std::string, ActorType, std::less<>> types_;
+  bool isolates_ = false;
 };
 
 }  // namespace troupe::runtime

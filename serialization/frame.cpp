@@ -9,6 +9,7 @@
 #include "runtime/base/error.hpp"
 #include "serialization/frame_layout.hpp"
 #include "serialization/little_endian.hpp"
+#include "serialization/malformed_frame.hpp"
 
 namespace troupe::serialization {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 using namespace frame_layout;
 
 [[noreturn]] void refuse(const std::string& expected, std::uint64_t got) {
-  throw Error{ErrorCode::corrupted, "frame: expected " + expected + ", got " + std::to_string(got)};
+  throw MalformedFrame{"frame: expected " + expected + ", got " + std::to_string(got)};
 }
 
 void check_limit(std::size_t size, std::size_t limit) {
@@ -39,13 +40,14 @@ void check_frame(std::span<const std::byte> bytes) {
   const std::uint64_t size = bytes.size();
   if (size < table_at) refuse("at least " + std::to_string(table_at) + " bytes", size);
   if (std::memcmp(bytes.data(), magic.data(), magic.size()) != 0) {
-    throw Error{ErrorCode::corrupted, "frame: expected its magic, got other bytes"};
+    throw MalformedFrame{"frame: expected its magic, got other bytes"};
   }
   const auto number = load_little<std::uint32_t>(bytes, format_at);
-  if (number == 0 || number > format) {
-    throw Error{number == 0 ? ErrorCode::corrupted : ErrorCode::unsupported,
-                "frame: expected format 1 to " + std::to_string(format) + ", got " +
-                    std::to_string(number)};
+  const std::string known_formats = "format 1 to " + std::to_string(format);
+  if (number == 0) refuse(known_formats, number);
+  if (number > format) {
+    throw Error{ErrorCode::unsupported,
+                "frame: expected " + known_formats + ", got " + std::to_string(number)};
   }
   if (const auto told = load_little<std::uint64_t>(bytes, size_at); told != size) {
     refuse("a block of " + std::to_string(told) + " bytes", size);
@@ -123,6 +125,12 @@ std::span<const std::byte> Frame::payload(std::size_t index) const {
   const std::size_t entry = table_at + index * table_entry_bytes;
   return bytes().subspan(load_little<std::uint64_t>(bytes(), entry),
                          load_little<std::uint64_t>(bytes(), entry + 8));
+}
+
+Frame Frame::nested(std::size_t index) const {
+  const std::span<const std::byte> inner = payload(index);
+  check_frame(inner);
+  return {std::shared_ptr<const std::byte>{block_, inner.data()}, inner.size()};
 }
 
 std::span<const std::byte> Frame::sized_payload(std::size_t index,

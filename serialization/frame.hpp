@@ -37,7 +37,7 @@ class Frame {
   Frame() = default;
 
   /// A frame in memory of its own, copied from what came from elsewhere.
-  /// @throws Error corrupted if the bytes are no frame, unsupported if their format is newer, exhausted if
+  /// @throws MalformedFrame if the bytes are no frame; Error unsupported if their format is newer, exhausted if
   /// there are more of them than `limit_bytes` or no memory.
   static Frame from_bytes(std::span<const std::byte> bytes, std::size_t limit_bytes);
   /// The same without a copy: the frame shares `block`, which nobody may write to from here on.
@@ -50,17 +50,21 @@ class Frame {
   std::span<const std::byte> head() const;
   std::size_t payload_count() const;
 
-  /// @throws Error corrupted if there is no such payload: its index comes from a head, thus from outside.
+  /// @throws MalformedFrame if there is no such payload: its index comes from a head, thus from outside.
   std::span<const std::byte> payload(std::size_t index) const;
 
   /// A payload as numbers, bit for bit.
-  /// @throws Error corrupted as payload() does, or if its size is no multiple of that of a T.
+  /// @throws MalformedFrame as payload() does, or if its size is no multiple of that of a T.
   template <class T>
   std::span<const T> payload_of(std::size_t index) const {
     static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= alignment);
     const std::span<const std::byte> bytes = sized_payload(index, sizeof(T));
     return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
   }
+
+  /// A payload that is itself a frame's block, as a frame that shares this one's.
+  /// @throws MalformedFrame as payload() does, or if it is no frame; Error unsupported if its format is newer.
+  Frame nested(std::size_t index) const;
 
  private:
   friend class FrameBuilder;

@@ -21,8 +21,8 @@ std::string printable(std::string_view text) {
 
 }  // namespace
 
-void read_message(std::span<const std::byte> bytes, std::string_view where,
-                  const std::function<void(capnp::MessageReader&)>& visit) {
+std::optional<std::string> find_fault(std::span<const std::byte> bytes,
+                                      const std::function<void(capnp::MessageReader&)>& visit) {
   const std::size_t words = bytes.size() / sizeof(capnp::word);
   capnp::ReaderOptions options;
   // Our readers look at each part a few times at most; a message whose parts overlap runs into this.
@@ -33,8 +33,15 @@ void read_message(std::span<const std::byte> bytes, std::string_view where,
         kj::arrayPtr(reinterpret_cast<const capnp::word*>(bytes.data()), words), options};
     visit(reader);
   } catch (const kj::Exception& exception) {
-    throw Error{ErrorCode::corrupted, std::string{where} + ": expected a sound message, got \"" +
-                                          printable(exception.getDescription().cStr()) + '"'};
+    return "expected a sound message, got \"" + printable(exception.getDescription().cStr()) + '"';
+  }
+  return std::nullopt;
+}
+
+void read_message(std::span<const std::byte> bytes, std::string_view where,
+                  const std::function<void(capnp::MessageReader&)>& visit) {
+  if (const auto fault = find_fault(bytes, visit)) {
+    throw Error{ErrorCode::corrupted, std::string{where} + ": " + *fault};
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "runtime/base/aligned_block.hpp"
 
@@ -62,10 +63,15 @@ void remove_all(FileSystem& files, const std::string& path) {
 
 void write_atomically(FileSystem& files, const std::string& path,
                       std::span<const std::byte> bytes) {
+  write_atomically(files, path, [bytes](OutputFile& file) { file.write(bytes); });
+}
+
+void write_atomically(FileSystem& files, const std::string& path,
+                      const std::function<void(OutputFile&)>& fill) {
   const std::string temporary = temporary_name(files, path);
   const std::unique_ptr<OutputFile> file = files.create(temporary);
   try {
-    file->write(bytes);
+    fill(*file);
     file->sync();
     files.rename(temporary, path);
   } catch (...) {

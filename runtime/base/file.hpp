@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -107,5 +108,8 @@ void remove_all(FileSystem& files, const std::string& path);
 /// @throws Error as the file system does; `path` is what it was then and the temporary is gone, unless it
 /// was the folder that could not be synced: then `path` has `bytes`, but may lose them to a power cut.
 void write_atomically(FileSystem& files, const std::string& path, std::span<const std::byte> bytes);
+/// The same for what `fill` writes. What it throws is passed on like the file system's errors; it need not sync.
+void write_atomically(FileSystem& files, const std::string& path,
+                      const std::function<void(OutputFile&)>& fill);
 
 }  // namespace troupe

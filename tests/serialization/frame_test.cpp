@@ -218,3 +218,50 @@ TEST_CASE("read_head: a head that claims more than it holds is an Error and no e
                       frame, [](wire::TensorList::Reader list) { list.getTensors().size(); }),
                   Error);
 }
+
+TEST_CASE("Frame: one that is another's payload shares its block") {
+  const Frame inner = example();
+  FrameBuilder builder{std::array<std::size_t, 2>{5, inner.bytes().size()}};
+  std::ranges::copy(inner.bytes(), builder.payload(1).begin());
+  Frame outer = builder.seal({});
+  const std::byte* const where = outer.payload(1).data();
+  const Frame nested = outer.nested(1);
+  CHECK_THROWS_AS(outer.nested(0), MalformedFrame);
+  CHECK_THROWS_AS(outer.nested(2), MalformedFrame);
+  outer = Frame{};
+  CHECK(nested.bytes().data() == where);
+  CHECK(std::ranges::equal(nested.bytes(), inner.bytes()));
+}
+
+TEST_CASE(
+    "MalformedFrame: tells a sender's fault from limits, versions and a visitor's own errors") {
+  auto bytes = copy_of(example());
+  const auto read = [&](std::size_t limit) { return Frame::from_bytes(bytes, limit); };
+  const auto is_malformed = [&](auto&& act) {
+    try {
+      act();
+    } catch (const MalformedFrame& error) {
+      return error.code() == ErrorCode::corrupted;
+    } catch (const std::exception&) {
+    }
+    return false;
+  };
+  CHECK_FALSE(is_malformed([&] { read(bytes.size() - 1); }));
+  CHECK(is_malformed([&] { read(no_limit).payload(2); }));
+  CHECK(is_malformed([&] { (void)read(no_limit).payload_of<float>(1); }));
+  CHECK_FALSE(is_malformed([&] {
+    read_head<wire::TensorList>(read(no_limit), [](wire::TensorList::Reader) {
+      throw Error{ErrorCode::corrupted, "a checkpoint"};
+    });
+  }));
+  const Frame frame = read(no_limit);
+  const auto head = static_cast<std::size_t>(frame.head().data() - frame.bytes().data());
+  bytes[head + 15] = std::byte{255};  // sizes of the root
+  CHECK(is_malformed([&] { read_all(read(no_limit)); }));
+  bytes[8] = std::byte{2};
+  CHECK_FALSE(is_malformed([&] { read(no_limit); }));
+  bytes[8] = std::byte{0};
+  CHECK(is_malformed([&] { read(no_limit); }));
+  bytes[0] = std::byte{0};
+  CHECK(is_malformed([&] { read(no_limit); }));
+}

@@ -14,6 +14,7 @@ ROOMS = [
     (re.compile(r"(oneapi/|dnnl)"), ("gpu/onednn",), False),
     (re.compile(r"(cuda|cudnn|cublas|nccl)"), ("gpu/cuda",), False),
     (re.compile(r"yaml-cpp/"), ("runtime/config",), True),
+    (re.compile(r"nlohmann/"), ("serialization", "runtime", "actors", "apps"), True),
     (re.compile(r"(openssl/|xxhash|zlib)"), ("runtime", "serialization"), True),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

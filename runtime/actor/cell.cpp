@@ -1,0 +1,383 @@
+#include "runtime/actor/cell.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "runtime/actor/executor.hpp"
+#include "runtime/actor/faults.hpp"
+#include "runtime/actor/mailbox.hpp"
+#include "runtime/actor/name_table.hpp"
+#include "runtime/actor/services.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/cluster/memories.hpp"
+#include "runtime/parameters.hpp"
+#include "runtime/telemetry/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
+#include "runtime/telemetry/trace.hpp"
+#include "serialization/malformed_frame.hpp"
+
+namespace troupe::runtime {
+namespace {
+
+TimePoint later(TimePoint now, Duration delay) {
+  return delay > TimePoint::max() - now ? TimePoint::max() : now + std::max(delay, Duration{0});
+}
+
+std::string seconds(Duration duration) {
+  return to_string(ParameterValue{duration});
+}
+
+}  // namespace
+
+Cell::Cell(Services& services, Name& name, std::uint64_t incarnation, std::string_view type,
+           ActorMetrics& metrics, Make make)
+    : services_{services},
+      name_{name},
+      incarnation_{incarnation},
+      metrics_{metrics},
+      timer_{metrics, services.clock},
+      logger_{services.log.logger(type, name.path())},
+      make_{std::move(make)} {
+  if (services.trace)
+    traced_ =
+        std::make_shared<const TraceActor>(TraceActor{name.path(), std::string{type}, incarnation});
+}
+
+Cell::~Cell() {
+  finish({ExitKind::killed, "it was never started"});
+}
+
+template <class Turn>
+bool Cell::guarded(Turn&& turn) {
+  const DroppedReplies
+      dropped;  // answered when the reason of the actor's end, if it ends, is known
+  try {
+    turn();
+    return !exit_;
+  } catch (const std::exception& error) {
+    exit_ = Exit{ExitKind::failed, error.what()};
+  } catch (...) {
+    exit_ = Exit{ExitKind::failed, "it threw something that is no std::exception"};
+  }
+  metrics_.failures.add();
+  name_.set_exit(incarnation_, *exit_);
+  return false;
+}
+
+bool Cell::start() {
+  if (!counts()) exit_ = Exit{ExitKind::killed, "its supervisor ended it before it began"};
+  return !exit_ && guarded([this] {
+    actor_ = make_(*this);
+    make_ = nullptr;
+    if (exit_) return;  // its constructor called end()
+    actor_->handles(handlers_);
+    if (ready_) name_.up(incarnation_);
+  });
+}
+
+bool Cell::receive(Envelope& envelope) {
+  if (ended_ || exit_) return false;
+  if (stalled_ && envelope.kind != EnvelopeKind::urgent) {
+    held_.push_back(std::move(envelope));
+    return true;
+  }
+  current_ = &envelope;
+  const bool goes_on = guarded([&] { dispatch(envelope); });
+  current_ = nullptr;
+  return goes_on;
+}
+
+void Cell::dispatch(Envelope& envelope) {
+  switch (envelope.kind) {
+    case EnvelopeKind::tell:
+    case EnvelopeKind::ask:
+      return hear(envelope);
+    case EnvelopeKind::answer:
+      return complete(envelope.request, Answer{std::move(envelope.frame)});
+    case EnvelopeKind::failure:
+      return complete(envelope.request, Answer{*envelope.failure});
+    case EnvelopeKind::run:
+    case EnvelopeKind::urgent:
+      return envelope.run(*this);
+  }
+}
+
+void Cell::hear(Envelope& envelope) {
+  if (envelope.to_incarnation != 0 && envelope.to_incarnation != incarnation_)
+    return;  // its Reply says so
+  if (envelope.from && !envelope.from->counts(envelope.from_incarnation))
+    return metrics_.stale.add();
+  if (services_.faults.any() && !services_.faults.pass(envelope, name_, mailbox_)) return;
+  if (!throw_next_.empty()) throw Error{ErrorCode::bug, std::exchange(throw_next_, {})};
+
+  const Handlers::Entry* const entry = handlers_.find(envelope.type);
+  const bool is_ask = envelope.kind == EnvelopeKind::ask;
+  if (!entry || (is_ask ? !entry->ask : !entry->tell)) {
+    const std::string what = std::string{is_ask ? "does not answer" : "does not hear"} +
+                             " messages of type " +
+                             (entry ? std::string{entry->name} : std::to_string(envelope.type));
+    if (is_ask) return envelope.reply.refuse(what);
+    return logger_.warning(what, {{"from", envelope.from ? envelope.from->path() : "outside"}});
+  }
+  const HandlerSpan span{services_.trace, traced_, entry->name, envelope.trace};
+  timer_.begin();
+  DroppedReplies dropped;
+  try {
+    if (is_ask) {
+      entry->ask(envelope.frame, std::move(envelope.reply));
+    } else {
+      entry->tell(envelope.frame);
+    }
+  } catch (const serialization::MalformedFrame& error) {
+    metrics_.malformed.add();
+    logger_.warning("a malformed message was thrown away",
+                    {{"type", entry->name},
+                     {"from", envelope.from ? envelope.from->path() : "outside"},
+                     {"why", error.what()}});
+    dropped.refuse("a malformed " + std::string{entry->name} + ": " + error.what());
+  }
+  timer_.end();
+}
+
+void Cell::complete(std::uint64_t request, const Answer& answer) {
+  const auto at = requests_.find(request);
+  if (at == requests_.end()) return;  // it came after its deadline
+  const OnAnswer then = std::move(at->second.then);
+  requests_.erase(at);
+  deadlines_.remove(request);
+  if (then) then(answer);
+}
+
+void Cell::finish(Exit otherwise) {
+  if (std::exchange(ended_, true)) return;
+  const Exit exit = exit_.value_or(std::move(otherwise));
+  name_.set_exit(incarnation_, exit);  // what its open replies will say
+  for (const auto& [id, watch] : watches_) watch.name->unwatch(watch.at_name);
+  services_.timers.cancel(wake_timer_);
+  executors_
+      .clear();  // none of their jobs may outlast the state that it works on, as far as that can be had
+  actor_.reset();
+  handlers_ = {};
+  requests_.clear();
+  timers_.clear();
+  held_.clear();
+  make_ = nullptr;
+  name_.down(incarnation_, exit);
+  mailbox_.reset();
+}
+
+void Cell::ask_to_stop() {
+  if (!actor_ || actor_->stopping())
+    end_with({ExitKind::shutdown, "its supervisor asked it to end"});
+}
+
+void Cell::stall(Duration duration) {
+  stalled_ = true;
+  services_.timers.add(later(now(), duration), [mailbox = std::weak_ptr{mailbox_}] {
+    const std::shared_ptr<Mailbox> owner = mailbox.lock();
+    if (!owner) return;
+    Envelope envelope;
+    envelope.kind = EnvelopeKind::urgent;
+    envelope.run = [](Cell& cell) {
+      cell.stalled_ = false;
+      for (Envelope& held : std::exchange(cell.held_, {}))
+        if (!cell.exit_) cell.dispatch(held);
+    };
+    owner->push(std::move(envelope));
+  });
+}
+
+void Cell::tick() {
+  wake_ = TimePoint::max();
+  for (const std::uint64_t id : deadlines_.take_due(now())) {
+    if (exit_) return;
+    if (const auto timer = timers_.find(id); timer != timers_.end()) {
+      const std::function<void()> then = std::move(timer->second);
+      timers_.erase(timer);
+      then();
+    } else if (const auto request = requests_.find(id); request != requests_.end()) {
+      complete(id, Answer{Failure{FailureKind::timeout, request->second.to->path() +
+                                                            " did not answer within " +
+                                                            seconds(request->second.within)}});
+    }
+  }
+  schedule_wake();
+}
+
+void Cell::changed(std::uint64_t watch, const Change& change) {
+  const auto at = watches_.find(watch);
+  if (at == watches_.end()) return;
+  const std::function<void(const Change&)> told = at->second.told;  // it may unwatch itself
+  told(change);
+}
+
+Ref Cell::ref(std::string_view path) {
+  return services_.names.ref(absolute_path(path, name_.path()));
+}
+
+Ref Cell::sender() {
+  return current_ && current_->from ? services_.names.ref(current_->from->path()) : Ref{};
+}
+
+Frame Cell::attachment() const {
+  return current_ ? current_->attachment : Frame{};
+}
+
+bool Cell::is_local(const Ref& whom) const {
+  const std::shared_ptr<Mailbox>& mailbox = whom.mailbox();
+  return !mailbox || mailbox->local();
+}
+
+void Cell::tell_with(const Ref& to, MessageType type, Frame message, Frame attachment) {
+  if (!counts()) return;
+  const std::shared_ptr<Mailbox>& mailbox = to.mailbox();
+  if (!mailbox) return;
+  Envelope envelope;
+  envelope.kind = EnvelopeKind::tell;
+  envelope.type = type.id;
+  envelope.from = &name_;
+  envelope.from_incarnation = incarnation_;
+  envelope.to = to.name_;
+  envelope.to_incarnation = to.incarnation_;
+  envelope.frame = std::move(message);
+  envelope.attachment = std::move(attachment);
+  trace(envelope, type);
+  mailbox->push(std::move(envelope));
+}
+
+void Cell::ask(const Ref& to, MessageType type, Frame question, Duration within, OnAnswer then) {
+  if (!counts()) return;
+  const std::uint64_t id = ++last_id_;
+  const std::shared_ptr<Mailbox>& mailbox = to.mailbox();
+  requests_.emplace(id, Request{std::move(then), to.name_, within});
+  set_deadline(within, id);
+  Envelope envelope;
+  if (!mailbox) {
+    envelope.kind = EnvelopeKind::failure;
+    envelope.request = id;
+    envelope.failure = std::make_shared<const Failure>(Failure{
+        FailureKind::not_running, to ? to.path() + " is not running" : "the request names nobody"});
+    return mailbox_->push(std::move(envelope));
+  }
+  envelope.kind = EnvelopeKind::ask;
+  envelope.type = type.id;
+  envelope.from = &name_;
+  envelope.from_incarnation = incarnation_;
+  envelope.to = to.name_;
+  envelope.to_incarnation = to.incarnation_;
+  envelope.left = within;
+  envelope.frame = std::move(question);
+  envelope.reply = Reply{mailbox_, id};
+  envelope.reply.holder_ = to.name_;
+  envelope.reply.holder_incarnation_ = to.incarnation_;
+  trace(envelope, type);
+  mailbox->push(std::move(envelope));
+}
+
+void Cell::trace(Envelope& envelope, MessageType type) {
+  if (!services_.trace) return;
+  envelope.trace = services_.trace->next_id();
+  services_.trace->sent(type.name, envelope.trace);
+}
+
+Duration Cell::time_left() const {
+  return current_ && current_->kind == EnvelopeKind::ask ? current_->left : Duration::max();
+}
+
+std::uint64_t Cell::after(Duration delay, std::function<void()> then) {
+  const std::uint64_t id = ++last_id_;
+  timers_.emplace(id, std::move(then));
+  set_deadline(delay, id);
+  return id;
+}
+
+void Cell::cancel(std::uint64_t timer) {
+  if (timers_.erase(timer) != 0) deadlines_.remove(timer);
+}
+
+std::uint64_t Cell::watch(const Ref& whom, std::function<void(const Change&)> told) {
+  if (!whom)
+    throw Error{ErrorCode::bug, name_.path() + ": watch() was called with a Ref that names nobody"};
+  const std::uint64_t id = ++last_id_;
+  Watch& watch = watches_[id];
+  watch.name = whom.name_;
+  watch.told = std::move(told);
+  watch.at_name = whom.name_->watch([mailbox = std::weak_ptr{mailbox_}, id](const Change& change) {
+    const std::shared_ptr<Mailbox> watcher = mailbox.lock();
+    if (!watcher) return;
+    Envelope envelope;
+    envelope.kind = EnvelopeKind::run;
+    envelope.run = [id, change](Cell& cell) { cell.changed(id, change); };
+    watcher->push(std::move(envelope));
+  });
+  return id;
+}
+
+void Cell::unwatch(std::uint64_t watch) {
+  const auto at = watches_.find(watch);
+  if (at == watches_.end()) return;
+  at->second.name->unwatch(at->second.at_name);
+  watches_.erase(at);
+}
+
+Executor& Cell::executor(const ExecutorOptions& options) {
+  std::unique_ptr<Executor>& executor = executors_[options.name];
+  if (!executor) {
+    const auto post = [mailbox = std::weak_ptr{mailbox_}](std::function<void()> then) {
+      const std::shared_ptr<Mailbox> owner = mailbox.lock();
+      if (!owner) return false;
+      Envelope envelope;
+      envelope.kind = EnvelopeKind::run;
+      envelope.run = [then = std::move(then)](Cell&) { then(); };
+      owner->push(std::move(envelope));
+      return true;
+    };
+    executor = std::make_unique<Executor>(post, services_.timers, services_.clock,
+                                          services_.executors, options);
+  }
+  return *executor;
+}
+
+void Cell::ready() {
+  if (!std::exchange(ready_, true) && counts()) name_.up(incarnation_);
+}
+
+std::shared_ptr<SharedMemory> Cell::memory(std::string_view name) {
+  std::shared_ptr<SharedMemory> memory = services_.memories.find(name);
+  if (!memory)
+    throw Error{ErrorCode::bad_input,
+                name_.path() + ": there is no shared memory \"" + std::string{name} + "\""};
+  return memory;
+}
+
+void Cell::end_with(Exit exit) {
+  if (!exit_) exit_ = std::move(exit);
+}
+
+TimePoint Cell::now() const {
+  return services_.clock.now();
+}
+
+void Cell::set_deadline(Duration delay, std::uint64_t id) {
+  const TimePoint due = later(now(), delay);
+  deadlines_.add(due, id);
+  if (due < wake_) schedule_wake();
+}
+
+void Cell::schedule_wake() {
+  const std::optional<TimePoint> due = deadlines_.next_due();
+  if (!due || *due >= wake_) return;
+  if (wake_ != TimePoint::max()) services_.timers.cancel(wake_timer_);
+  wake_ = *due;
+  wake_timer_ = services_.timers.add(*due, [mailbox = std::weak_ptr{mailbox_}] {
+    const std::shared_ptr<Mailbox> owner = mailbox.lock();
+    if (!owner) return;
+    Envelope envelope;
+    envelope.kind = EnvelopeKind::run;
+    envelope.run = [](Cell& cell) { cell.tick(); };
+    owner->push(std::move(envelope));
+  });
+}
+
+}  // namespace troupe::runtime

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "runtime/actor/answer.hpp"
+#include "runtime/actor/reply.hpp"
+#include "runtime/base/clock.hpp"
+
+namespace troupe::runtime {
+
+class Cell;
+class Name;
+
+enum class EnvelopeKind : std::uint8_t {
+  tell,
+  ask,
+  answer,   ///< to a request: `frame`
+  failure,  ///< to a request: `failure`
+  run,      ///< inside a process: `run` is called in the actor's turn
+  urgent,   ///< the same, of an actor that is stalled too
+};
+
+/// What an envelope says when it leaves its process: names instead of pointers.
+struct Route {
+  std::string to;
+  std::string from;
+};
+
+/// What lies in a mailbox. Moved, never copied; an ask that is thrown away answers itself (Reply).
+struct Envelope {
+  EnvelopeKind kind = EnvelopeKind::tell;
+  std::uint64_t type = 0;      ///< of the frame's head
+  const Name* from = nullptr;  ///< none: the outside
+  const Name* to = nullptr;
+  std::uint64_t from_incarnation = 0;
+  std::uint64_t to_incarnation = 0;  ///< whom the sender means; 0: whoever runs there
+  std::uint64_t request = 0;         ///< which of the asker's requests is answered
+  Duration left{};                   ///< of an ask, when it was sent
+  std::uint64_t trace = 0;
+  Frame frame = {};
+  Frame attachment = {};  ///< of a tell inside a process: handed over beside the message
+  Reply reply = {};
+  std::shared_ptr<const Failure> failure = {};
+  std::function<void(Cell&)> run = {};
+  std::unique_ptr<Route> route = {};
+};
+
+}  // namespace troupe::runtime

@@ -1,0 +1,94 @@
+#include "runtime/actor/reply.hpp"
+
+#include <utility>
+
+#include "runtime/actor/envelope.hpp"
+#include "runtime/actor/mailbox.hpp"
+#include "runtime/actor/name_table.hpp"
+
+namespace troupe::runtime {
+namespace {
+
+thread_local DroppedReplies* holding_back = nullptr;
+
+}  // namespace
+
+DroppedReplies::DroppedReplies() : outer_{std::exchange(holding_back, this)} {}
+
+DroppedReplies::~DroppedReplies() {
+  holding_back = outer_;
+}
+
+void DroppedReplies::refuse(const std::string& why) {
+  for (Reply& reply : std::exchange(replies_, {})) reply.refuse(why);
+}
+
+Reply& Reply::operator=(Reply&& other) noexcept {
+  if (this != &other) {
+    let_go();
+    asker_ = std::move(other.asker_);
+    request_ = other.request_;
+    holder_ = other.holder_;
+    holder_incarnation_ = other.holder_incarnation_;
+  }
+  return *this;
+}
+
+// Of an incarnation that only another process knows (0), that process decides.
+bool Reply::void_holder() const {
+  return holder_ && holder_incarnation_ != 0 && !holder_->counts(holder_incarnation_);
+}
+
+void Reply::answer(Frame frame) {
+  if (!asker_) return;
+  if (void_holder()) return let_go();
+  Envelope envelope;
+  envelope.kind = EnvelopeKind::answer;
+  envelope.request = request_;
+  envelope.frame = std::move(frame);
+  std::exchange(asker_, nullptr)->push(std::move(envelope));
+}
+
+void Reply::refuse(std::string why) {
+  if (!asker_) return;
+  if (void_holder()) return let_go();
+  fail({FailureKind::refused, (holder_ ? holder_->path() + ": " : std::string{}) + std::move(why)});
+}
+
+void Reply::fail(Failure failure) {
+  if (!asker_) return;
+  Envelope envelope;
+  envelope.kind = EnvelopeKind::failure;
+  envelope.request = request_;
+  envelope.failure = std::make_shared<const Failure>(std::move(failure));
+  std::exchange(asker_, nullptr)->push(std::move(envelope));
+}
+
+void Reply::let_go() {
+  if (!asker_) return;
+  if (holding_back) return holding_back->replies_.push_back(std::move(*this));
+  if (!holder_) return fail({FailureKind::dropped, "the request was dropped without an answer"});
+  std::optional<Exit> exit = holder_->exit_of(holder_incarnation_);
+  if (!exit && void_holder()) exit = Exit{ExitKind::killed, "its supervisor ended it"};
+  if (!exit)
+    return fail({FailureKind::dropped, holder_->path() + " dropped the request without an answer"});
+  std::string text = holder_->path() + " ended (" + std::string{to_string(exit->kind)} + ")";
+  if (!exit->reason.empty()) text += ": " + exit->reason;
+  fail({FailureKind::ended, std::move(text)});
+}
+
+void Waiters::add(Reply reply) {
+  if (waiting_.size() >= limit_)
+    return reply.refuse(std::to_string(limit_) + " requests wait for the same answer already");
+  waiting_.push_back(std::move(reply));
+}
+
+void Waiters::answer(const Frame& frame) {
+  for (Reply& reply : std::exchange(waiting_, {})) reply.answer(frame);
+}
+
+void Waiters::refuse(const std::string& why) {
+  for (Reply& reply : std::exchange(waiting_, {})) reply.refuse(why);
+}
+
+}  // namespace troupe::runtime

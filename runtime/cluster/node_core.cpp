@@ -1,0 +1,289 @@
+#include "runtime/cluster/node_core.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "runtime/actor/actor.hpp"
+#include "runtime/actor/cell.hpp"
+#include "runtime/actor/envelope.hpp"
+#include "runtime/actor/mailbox.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/supervision/supervisor.hpp"
+
+namespace troupe::runtime {
+namespace {
+
+Envelope turn(std::function<void(Cell&)> run) {
+  Envelope envelope;
+  envelope.kind = EnvelopeKind::run;
+  envelope.run = std::move(run);
+  return envelope;
+}
+
+}  // namespace
+
+// Where answers to requests from the outside come in.
+class Outside final : public Mailbox, public std::enable_shared_from_this<Outside> {
+ public:
+  explicit Outside(TimerTable& timers, const Clock& clock) : timers_{timers}, clock_{clock} {}
+
+  Reply expect(const Ref& to, Duration within, std::function<void(Answer)> then) {
+    const std::lock_guard lock{mutex_};
+    const std::uint64_t id = next_++;
+    const TimePoint now = clock_.now();
+    const TimePoint due = within > TimePoint::max() - now ? TimePoint::max() : now + within;
+    const TimerId timer = timers_.add(due, [self = weak_from_this(), id, path = to.path(), within] {
+      const std::shared_ptr<Outside> outside = self.lock();
+      if (!outside) return;
+      outside->settle(id,
+                      Answer{Failure{FailureKind::timeout, path + " did not answer within " +
+                                                               to_string(ParameterValue{within})}});
+    });
+    waiting_.emplace(id, Waiting{std::move(then), timer});
+    return Reply{shared_from_this(), id};
+  }
+
+  void push(Envelope envelope) override {
+    if (envelope.kind == EnvelopeKind::answer)
+      settle(envelope.request, Answer{std::move(envelope.frame)});
+    if (envelope.kind == EnvelopeKind::failure) settle(envelope.request, Answer{*envelope.failure});
+  }
+  std::size_t depth() const override { return 0; }
+  void kill() override {}
+
+  static void hold(Reply& reply, const Name& holder, std::uint64_t incarnation) {
+    reply.holder_ = &holder;
+    reply.holder_incarnation_ = incarnation;
+  }
+
+ private:
+  struct Waiting {
+    std::function<void(Answer)> then;
+    TimerId timer;
+  };
+
+  void settle(std::uint64_t id, Answer answer) {
+    Waiting waiting;
+    {
+      const std::lock_guard lock{mutex_};
+      const auto at = waiting_.find(id);
+      if (at == waiting_.end()) return;
+      waiting = std::move(at->second);
+      waiting_.erase(at);
+    }
+    timers_.cancel(waiting.timer);
+    waiting.then(std::move(answer));
+  }
+
+  TimerTable& timers_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::uint64_t next_ = 1;
+  std::unordered_map<std::uint64_t, Waiting> waiting_;
+};
+
+NodeCore::NodeCore(const Registry& registry, const Clock& clock, const NodeCoreOptions& options)
+    : registry_{registry},
+      clock_{clock},
+      executors_{options.host.deterministic ? ExecutorThreads::Mode::manual
+                                            : ExecutorThreads::Mode::threads},
+      log_{options.log, clock},
+      faults_{timers_, clock, options.fault_seed},
+      services_{clock, names_, timers_, executors_, *this, memories_, log_, metrics_, faults_},
+      outside_{std::make_shared<Outside>(timers_, clock)},
+      host_{make_caf_host(options.host)} {
+  if (options.trace) {
+    trace_.emplace(*options.trace, clock);
+    services_.trace = &*trace_;
+  }
+}
+
+NodeCore::~NodeCore() = default;
+
+void NodeCore::set_process_children(std::unique_ptr<ProcessChildren> processes) {
+  processes_ = std::move(processes);
+}
+
+ActorMetrics& NodeCore::metrics_of(std::string_view type) {
+  const std::lock_guard lock{mutex_};
+  auto at = metrics_by_type_.find(type);
+  if (at == metrics_by_type_.end())
+    at = metrics_by_type_.emplace(type, std::make_unique<ActorMetrics>(metrics_, type)).first;
+  return *at->second;
+}
+
+void NodeCore::start(const ChildSpec& spec, const std::string& path, std::uint64_t incarnation) {
+  Name& name = names_.intern(path);
+  if (spec.isolation == Isolation::none) return start_here(spec, name, incarnation);
+  if (processes_) return processes_->start(spec, name, incarnation);
+  name.begin(incarnation, nullptr);
+  name.down(incarnation,
+            {ExitKind::failed,
+             "isolation: process, but this program cannot be a worker: its main has to call "
+             "runtime::worker_main first"});
+}
+
+void NodeCore::start_here(const ChildSpec& spec, Name& name, std::uint64_t incarnation) {
+  Cell::Make make;
+  std::string_view type = "supervisor";
+  if (spec.supervisor) {
+    make = [children = spec.supervisor](Context& context) {
+      return std::make_unique<Supervisor>(context, *children);
+    };
+  } else {
+    const ActorType* const known = registry_.find(spec.type);
+    type = spec.type;
+    make = [this, known, spec](Context& context) {
+      if (!known) throw Error{ErrorCode::bad_input, "there is no actor type \"" + spec.type + "\""};
+      return known->make(context, spec.parameters);
+    };
+  }
+  ActorMetrics& metrics = metrics_of(type);
+  if (name.status().restarts > 0) metrics.restarts.add();
+  const std::shared_ptr<Mailbox> mailbox = host_->spawn(
+      std::make_unique<Cell>(services_, name, incarnation, type, metrics, std::move(make)));
+  if (!name.begin(incarnation, mailbox)) return mailbox->kill();
+  mailbox->push(turn([](Cell&) {}));  // so that it starts
+}
+
+void NodeCore::stop(const std::string& path, std::uint64_t incarnation) {
+  Name& name = names_.intern(path);
+  if (processes_ && processes_->stop(name, incarnation)) return;
+  const Name::Target target = name.target();
+  if (target.mailbox && target.incarnation == incarnation)
+    target.mailbox->push(turn([](Cell& cell) { cell.ask_to_stop(); }));
+}
+
+void NodeCore::kill(const std::string& path, std::uint64_t incarnation, const std::string& reason) {
+  Name& name = names_.intern(path);
+  const Name::Target target = name.target();
+  name.make_void(incarnation);
+  name.set_exit(incarnation, {ExitKind::killed, reason});
+  if (!(processes_ && processes_->kill(name, incarnation)) && target.mailbox &&
+      target.incarnation == incarnation)
+    target.mailbox->kill();
+  name.down(incarnation, {ExitKind::killed, reason});
+}
+
+void NodeCore::tell(const Ref& to, MessageType type, Frame message) {
+  Name* const name = to ? names_.find(to.path()) : nullptr;
+  const Name::Target target = name ? name->target() : Name::Target{};
+  if (!target.mailbox) return;
+  Envelope envelope;
+  envelope.kind = EnvelopeKind::tell;
+  envelope.type = type.id;
+  envelope.to = name;
+  envelope.to_incarnation = target.incarnation;
+  envelope.frame = std::move(message);
+  target.mailbox->push(std::move(envelope));
+}
+
+void NodeCore::ask(const Ref& to, MessageType type, Frame question, Duration within,
+                   std::function<void(Answer)> then) {
+  Name* const name = to ? names_.find(to.path()) : nullptr;
+  const Name::Target target = name ? name->target() : Name::Target{};
+  if (!target.mailbox)
+    return then(Answer{Failure{FailureKind::not_running,
+                               to ? to.path() + " is not running" : "the request names nobody"}});
+  Envelope envelope;
+  envelope.kind = EnvelopeKind::ask;
+  envelope.type = type.id;
+  envelope.to = name;
+  envelope.to_incarnation = target.incarnation;
+  envelope.left = within;
+  envelope.frame = std::move(question);
+  envelope.reply = outside_->expect(to, within, std::move(then));
+  Outside::hold(envelope.reply, *name, target.incarnation);
+  target.mailbox->push(std::move(envelope));
+}
+
+void NodeCore::throw_in_next(std::string_view path, const std::string& what) {
+  if (const std::shared_ptr<Mailbox> mailbox = names_.intern(path).target().mailbox)
+    mailbox->push(turn([what](Cell& cell) { cell.throw_next(what); }));
+}
+
+void NodeCore::stall(std::string_view path, Duration duration) {
+  if (const std::shared_ptr<Mailbox> mailbox = names_.intern(path).target().mailbox)
+    mailbox->push(turn([duration](Cell& cell) { cell.stall(duration); }));
+}
+
+bool NodeCore::signal_process(std::string_view path, int number) {
+  return processes_ && processes_->signal(names_.intern(path), number);
+}
+
+ProcessTable NodeCore::processes(const std::string& node) const {
+  struct Known {
+    const Name* name;
+    ActorStatus status;
+  };
+  const TimePoint now = clock_.now();
+  std::map<std::string, std::vector<Known>> by_parent;
+  for (const Name* name : names_.all()) {
+    ActorStatus status = name->status();
+    if (name->path() == "/") {  // the one that no supervisor looks after
+      status.type = "supervisor";
+      status.state = name->is_up() ? "running" : name->last_exit() ? "ended" : "starting";
+      status.since = now;
+    }
+    if (!status.state.empty())
+      by_parent[name->path() == "/" ? "" : parent_path(name->path())].push_back(
+          {name, std::move(status)});
+  }
+  ProcessTable table;
+  const std::function<void(const std::string&)> add = [&](const std::string& parent) {
+    const auto at = by_parent.find(parent);
+    if (at == by_parent.end()) return;
+    std::stable_sort(at->second.begin(), at->second.end(), [](const Known& a, const Known& b) {
+      return a.status.order < b.status.order;
+    });
+    for (const Known& known : at->second) {
+      const Name::Target target = known.name->target();
+      ProcessRow row;
+      row.path = known.name->path();
+      row.type = known.status.type;
+      row.state = known.status.state;
+      row.node = node;
+      row.pid = processes_ ? processes_->pid_of(*known.name) : 0;
+      if (row.pid == 0) row.pid = ::getpid();
+      row.incarnation = target.incarnation;
+      row.mailbox_depth = target.mailbox && target.mailbox->local() ? target.mailbox->depth()
+                                                                    : known.status.mailbox;
+      row.restarts = known.status.restarts;
+      row.last_error = known.status.last_error;
+      row.uptime = now - known.status.since;
+      table.rows.push_back(std::move(row));
+      add(known.name->path());
+    }
+  };
+  add("");
+  return table;
+}
+
+std::vector<std::string> NodeCore::shut_down(Duration within) {
+  const TimePoint until = clock_.now() + within;
+  std::vector<std::string> left = executors_.wait_until_none(within);
+  for (std::string& name : left) name = "a job of executor \"" + name + "\"";
+  const Duration rest = std::max<Duration>(until - clock_.now(), std::chrono::milliseconds{50});
+  if (!host_->stop(rest))
+    for (std::string& path : host_->running()) left.push_back(std::move(path));
+  return left;
+}
+
+std::string NodeCore::metrics() {
+  std::map<std::string, double> depth;
+  for (const Name* name : names_.all()) {
+    const Name::Target target = name->target();
+    if (target.mailbox && target.incarnation != 0)
+      depth[name->status().type] += static_cast<double>(target.mailbox->depth());
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& [type, metrics] : metrics_by_type_) metrics->mailbox_depth.set(depth[type]);
+  }
+  return metrics_.write();
+}
+
+}  // namespace troupe::runtime

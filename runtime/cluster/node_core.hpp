@@ -1,0 +1,139 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/actor/answer.hpp"
+#include "runtime/actor/executor_threads.hpp"
+#include "runtime/actor/faults.hpp"
+#include "runtime/actor/host.hpp"
+#include "runtime/actor/message_type.hpp"
+#include "runtime/actor/name_table.hpp"
+#include "runtime/actor/services.hpp"
+#include "runtime/actor/timer_table.hpp"
+#include "runtime/cluster/memories.hpp"
+#include "runtime/control/process_table.hpp"
+#include "runtime/registry.hpp"
+#include "runtime/supervision/child_launcher.hpp"
+#include "runtime/supervision/child_spec.hpp"
+#include "runtime/telemetry/actor_metrics.hpp"
+#include "runtime/telemetry/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
+#include "runtime/telemetry/trace.hpp"
+
+namespace troupe::runtime {
+
+class Outside;
+class ProcessChildren;
+
+struct NodeCoreOptions {
+  HostOptions host;
+  LogOptions log;
+  std::optional<TraceOptions> trace;
+  std::uint64_t fault_seed = 0;
+};
+
+/// All that a process has of the runtime: names, timers, telemetry, the host that drives its actors. Node, TestNode and
+/// worker processes are each built around one. Thread-safe.
+class NodeCore final : public ChildLauncher {
+ public:
+  NodeCore(const Registry& registry, const Clock& clock, const NodeCoreOptions& options);
+  ~NodeCore() override;
+
+  Services& services() { return services_; }
+  NameTable& names() { return names_; }
+  TimerTable& timers() { return timers_; }
+  ExecutorThreads& executors() { return executors_; }
+  Host& host() { return *host_; }
+  Memories& memories() { return memories_; }
+  Log& log() { return log_; }
+  Faults& faults() { return faults_; }
+  Trace* trace() { return trace_ ? &*trace_ : nullptr; }
+  const Clock& clock() const { return clock_; }
+  const Registry& registry() const { return registry_; }
+
+  /// Where children with `isolation: process` go. Without one they do not start.
+  void set_process_children(std::unique_ptr<ProcessChildren> processes);
+
+  // ChildLauncher
+  /// A worker process counts from its own incarnation on.
+  void count_from(std::uint64_t incarnation) { next_incarnation_.store(incarnation); }
+  std::uint64_t new_incarnation() override { return next_incarnation_.fetch_add(1) + 1; }
+  void start(const ChildSpec& spec, const std::string& path, std::uint64_t incarnation) override;
+  void stop(const std::string& path, std::uint64_t incarnation) override;
+  void kill(const std::string& path, std::uint64_t incarnation, const std::string& reason) override;
+
+  // From the outside: from no actor.
+
+  void tell(const Ref& to, MessageType type, Frame message);
+  /// `then` is called once, on some thread, and must be short.
+  void ask(const Ref& to, MessageType type, Frame question, Duration within,
+           std::function<void(Answer)> then);
+
+  // Faults, for tests and operators.
+
+  void throw_in_next(std::string_view path, const std::string& what);
+  /// The actor takes no message for so long; what comes meanwhile waits in its mailbox.
+  void stall(std::string_view path, Duration duration);
+
+  /// Of the process in which the actor lives. @return false if it has none of its own.
+  bool signal_process(std::string_view path, int number);
+
+  /// Every actor that a supervisor looks after, siblings in order.
+  ProcessTable processes(const std::string& node) const;
+
+  /// Ends executors' threads and the host. Actors have been stopped before.
+  /// @return who is left after `within`; then this object must be leaked.
+  std::vector<std::string> shut_down(Duration within);
+
+  /// Prometheus' text.
+  std::string metrics();
+
+ private:
+  ActorMetrics& metrics_of(std::string_view type);
+  void start_here(const ChildSpec& spec, Name& name, std::uint64_t incarnation);
+
+  const Registry& registry_;
+  const Clock& clock_;
+  NameTable names_;
+  TimerTable timers_;
+  ExecutorThreads executors_;
+  Memories memories_;
+  Log log_;
+  Metrics metrics_;
+  std::optional<Trace> trace_;
+  Faults faults_;
+  Services services_;
+  std::atomic<std::uint64_t> next_incarnation_{0};
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<ActorMetrics>, std::less<>> metrics_by_type_;
+  std::shared_ptr<Outside> outside_;
+  std::unique_ptr<Host> host_;
+  std::unique_ptr<ProcessChildren> processes_;
+};
+
+/// Children in processes of their own.
+class ProcessChildren {
+ public:
+  virtual ~ProcessChildren() = default;
+  virtual void start(const ChildSpec& spec, Name& name, std::uint64_t incarnation) = 0;
+  /// @return false if that incarnation is none of a process's.
+  virtual bool stop(Name& name, std::uint64_t incarnation) = 0;
+  virtual bool kill(Name& name, std::uint64_t incarnation) = 0;
+  /// Sends a signal to the process in which it lives. @return false if there is none.
+  virtual bool signal(Name& name, int number) = 0;
+  /// 0: none.
+  virtual int pid_of(const Name& name) const = 0;
+};
+
+}  // namespace troupe::runtime

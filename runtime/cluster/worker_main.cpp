@@ -1,0 +1,195 @@
+#include "runtime/cluster/worker_main.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "runtime/actor/envelope.hpp"
+#include "runtime/actor/host.hpp"
+#include "runtime/actor/name_table.hpp"
+#include "runtime/actor/ticker.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/cluster/link.hpp"
+#include "runtime/cluster/memories.hpp"
+#include "runtime/cluster/node_core.hpp"
+#include "runtime/cluster/shared_memory.hpp"
+#include "runtime/cluster/worker_bootstrap.hpp"
+#include "runtime/plugin.hpp"
+#include "runtime/registry.hpp"
+#include "runtime/supervision/tree_messages.hpp"
+
+namespace troupe::runtime {
+namespace {
+
+constexpr std::chrono::seconds join_within{30};
+constexpr std::chrono::milliseconds drain_within{500};
+
+NodeCoreOptions core_options() {
+  NodeCoreOptions options;
+  options.log.node = "worker";
+  return options;
+}
+
+// One child of a node, with all below it, in this process. Everything else is beyond the link.
+class WorkerProcess {
+ public:
+  WorkerProcess(Registry& registry, int socket,
+                std::map<std::string, SharedMemory, std::less<>> memories)
+      : registry_{registry},
+        core_{registry, clock_, core_options()},
+        ticker_{core_.timers(), clock_} {
+    for (auto& [name, memory] : memories)
+      core_.memories().add(std::make_shared<SharedMemory>(std::move(memory)));
+    core_.log().add_sink(LogFormat::text, descriptor_sink(2));
+    link_ = std::make_shared<Link>(core_.names(), clock_, "the node",
+                                   [this](const Envelope& envelope) { heard(envelope); });
+    core_.names().on_new_name([this](Name& name) { made(name); });
+    PeerEvents events;
+    events.joined = [this] {
+      std::unique_lock lock{mutex_};
+      changed_.wait(lock, [this] { return peer_ != nullptr; });
+      link_->joined(peer_);
+    };
+    events.received = [this](Envelope envelope) { link_->received(std::move(envelope)); };
+    events.lost = [this](const std::string& reason) {
+      end({ExitKind::lost, "the node is gone: " + reason});
+    };
+    std::shared_ptr<Peer> peer = core_.host().join(socket, false, std::move(events));
+    const std::lock_guard lock{mutex_};
+    peer_ = std::move(peer);
+    changed_.notify_all();
+  }
+
+  int run() {
+    std::unique_lock lock{mutex_};
+    if (!changed_.wait_for(lock, join_within, [this] { return !path_.empty() || exit_; })) return 1;
+    changed_.wait(lock, [this] { return exit_.has_value(); });
+    const bool by_itself = exit_->kind != ExitKind::lost;
+    if (by_itself) changed_.wait_for(lock, drain_within, [this] { return released_; });
+    return by_itself ? 0 : 1;
+  }
+
+ private:
+  // Whoever lives here is announced; of everybody else the node knows.
+  void made(Name& name) {
+    const std::string& path = name.path();
+    const bool here = !path_.empty() && (path == path_ || path.starts_with(path_ + "/"));
+    if (!here) {
+      name.route_through(link_);
+      return link_->control(Subscribe::type(), to_frame(Subscribe{path}));
+    }
+    name.watch([this, &name](const Change& change) { announce(name, change); });
+  }
+
+  void announce(const Name& name, const Change& change) {
+    NameChanged message;
+    message.path = name.path();
+    message.incarnation = change.incarnation;
+    message.exit = change.exit;
+    if (change.up && message.path != path_) {
+      message.what = NameChanged::What::begun;
+      link_->control(NameChanged::type(), to_frame(message));
+    }
+    message.what = change.up ? NameChanged::What::up : NameChanged::What::down;
+    link_->control(NameChanged::type(), to_frame(message));
+    if (!change.up && message.path == path_) end(change.exit);
+  }
+
+  void heard(const Envelope& envelope) {
+    try {
+      if (envelope.type == Spawn::type().id) {
+        Spawn message;
+        read(envelope.frame, message);
+        become(std::move(message));
+      } else if (envelope.type == Stop::type().id) {
+        Stop message;
+        read(envelope.frame, message);
+        if (message.path.empty()) return release();
+        core_.stop(message.path, message.incarnation);
+      } else if (envelope.type == NameChanged::type().id) {
+        NameChanged message;
+        read(envelope.frame, message);
+        Name& name = core_.names().intern(message.path);
+        if (message.what == NameChanged::What::up) {
+          name.begin(message.incarnation, link_);
+          name.up(message.incarnation);
+        } else if (message.what == NameChanged::What::down) {
+          name.begin(message.incarnation, link_);  // if it was never heard of
+          name.down(message.incarnation, message.exit);
+        }
+      }
+    } catch (const Error& error) {
+      end({ExitKind::failed, std::string{"a message of the node's is unsound: "} + error.what()});
+    }
+  }
+
+  void become(Spawn message) {
+    {
+      const std::lock_guard lock{mutex_};
+      if (!path_.empty()) return;
+      path_ = message.path;
+      changed_.notify_all();
+    }
+    for (const std::string& plugin : message.plugins) load_plugin(plugin, registry_);
+    // Below this child's own, which only grow; the node counts on in steps of its own.
+    core_.count_from(message.incarnation << 24);
+    message.spec.isolation = Isolation::none;
+    core_.start(message.spec, message.path, message.incarnation);
+  }
+
+  void end(Exit exit) {
+    const std::lock_guard lock{mutex_};
+    if (!exit_) exit_ = std::move(exit);
+    changed_.notify_all();
+  }
+
+  // The node has heard all that was said here.
+  void release() {
+    const std::lock_guard lock{mutex_};
+    released_ = true;
+    changed_.notify_all();
+  }
+
+  Registry& registry_;
+  SteadyClock clock_;
+  NodeCore core_;
+  Ticker ticker_;
+  std::shared_ptr<Link> link_;
+  std::shared_ptr<Peer> peer_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string path_;
+  std::optional<Exit> exit_;
+  bool released_ = false;
+};
+
+}  // namespace
+
+std::optional<int> worker_main(int argc, const char* const* argv, Registry& registry) {
+  registry.allow_isolation();
+  std::optional<WorkerStart> start;
+  try {
+    start = find_worker_start(argc, argv);
+    if (!start) return {};
+    // Never destroyed: what hangs in it is the node's to kill, and the process ends here.
+    auto& process =
+        *new WorkerProcess{registry, start->socket.release(), std::move(start->memories)};
+    const int code = process.run();
+    std::fflush(nullptr);
+    ::_exit(code);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 2;
+  }
+}
+
+}  // namespace troupe::runtime

@@ -1,0 +1,83 @@
+#include "runtime/cluster/node.hpp"
+
+#include <capnp/message.h>
+
+#include <chrono>
+#include <set>
+
+#include "runtime/base/error.hpp"
+#include "tests/support/node_fixture.hpp"
+
+using namespace troupe;
+using namespace troupe::runtime;
+using namespace troupe::test;
+using namespace std::chrono_literals;
+
+TEST_CASE_FIXTURE(NodeFixture,
+                  "Node: starts a tree, answers, restarts what fails, and stops with nobody left") {
+  start({child("a"), child("b")});
+  node->tell<wire::Add>("/a", add_frame(4));
+  CHECK(total("/a") == 4);
+  const Answer answer = poke("/a", "throw");
+  CHECK(answer.failure().text == "/a ended (failed): poked");
+  CHECK(total_of(ask_until_answered("/a")) == 0);
+  CHECK(row("/a").restarts == 1);
+  CHECK(row("/a").last_error == "failed: poked");
+  CHECK(row("/b").state == "running");
+  CHECK(node->stop().empty());
+}
+
+TEST_CASE_FIXTURE(NodeFixture, "Node: two of them in one process do not see each other") {
+  NodeFixture other;
+  start({child("a")});
+  other.start({child("a")});
+  node->tell<wire::Add>("/a", add_frame(1));
+  CHECK(total("/a") == 1);
+  CHECK(other.total("/a") == 0);
+  CHECK(other.node->stop().empty());
+  CHECK(total("/a") == 1);
+}
+
+TEST_CASE_FIXTURE(NodeFixture, "Node: a tree whose children cannot start says why") {
+  try {
+    start({child("a"), child("x", "refuses")}, 2);
+    FAIL("it started");
+  } catch (const Error& error) {
+    CHECK(std::string{error.what()}.find("it refuses to be made") != std::string::npos);
+  }
+}
+
+TEST_CASE_FIXTURE(NodeFixture, "Node: a silent actor costs its asker no more than the deadline") {
+  start({child("a")});
+  node->tell<wire::Poke>("/a", poke_frame("keep"));
+  const Answer answer = node->ask<wire::Poke>("/a", poke_frame("keep"), 20ms);
+  CHECK(answer.failure().kind == FailureKind::timeout);
+}
+
+TEST_CASE_FIXTURE(NodeFixture, "Node: children are added, stopped and scaled while it runs") {
+  SupervisorSpec group;
+  group.children = {child("0"), child("1")};
+  ChildSpec spec;
+  spec.name = "g";
+  spec.supervisor = std::make_shared<const SupervisorSpec>(group);
+  start({spec});
+  node->scale("/g", 4);
+  CHECK(total_of(ask_until_answered("/g/3")) == 0);
+  node->scale("/g", 1);
+  CHECK(ask_until_answered("/g/0").ok());
+  node->start_child("/", child("new"));
+  CHECK(ask_until_answered("/new").ok());
+  node->stop_child("/", "new");
+  CHECK_THROWS_AS(node->stop_child("/", "never"), Error);
+}
+
+TEST_CASE_FIXTURE(NodeFixture,
+                  "Node: a handler that hangs is left behind when the node stops, and named") {
+  ChildSpec stuck = child("stuck");
+  stuck.stop_within = 50ms;
+  start({child("a"), stuck});
+  node->tell<wire::Poke>("/stuck", poke_frame("hang"));
+  const std::vector<std::string> left = node->stop(500ms);
+  CHECK(left == std::vector<std::string>{"/stuck"});
+  release_hanging();
+}

@@ -1,0 +1,105 @@
+#include "runtime/cluster/process_children.hpp"
+
+#include <capnp/message.h>
+#include <signal.h>
+
+#include <chrono>
+
+#include "tests/support/node_fixture.hpp"
+
+using namespace troupe;
+using namespace troupe::runtime;
+using namespace troupe::test;
+using namespace std::chrono_literals;
+
+TEST_CASE_FIXTURE(NodeFixture, "Process: a child in a process of its own answers as any other") {
+  start({child("near"), isolated(child("far"))});
+  node->tell<wire::Add>("/far", add_frame(4));
+  CHECK(total("/far") == 4);
+  CHECK(row("/far").pid != ::getpid());
+  CHECK(row("/near").pid == ::getpid());
+  // From there to here and back.
+  node->tell<wire::Add>("/near", add_frame(9));
+  CHECK(total_of(poke("/far", "sum", "near")) == 9);
+  CHECK(total_of(poke("/near", "sum", "far")) == 4);
+  CHECK(node->stop().empty());
+}
+
+TEST_CASE_FIXTURE(
+    NodeFixture,
+    "Process: its death is told by the signal's name, and it is started again (PROC-1)") {
+  start({isolated(child("far"))});
+  for (const auto& [number, name] :
+       {std::pair{SIGKILL, "SIGKILL"}, std::pair{SIGSEGV, "SIGSEGV"}}) {
+    const Answer before = ask_until_answered("/far");
+    REQUIRE(before.ok());
+    // It keeps the reply, and dies with it.
+    const auto pid = static_cast<pid_t>(row("/far").pid);
+    REQUIRE(pid != ::getpid());
+    std::thread killer{[pid, number = number] { ::kill(pid, number); }};
+    const Answer lost = poke("/far", "keep");
+    killer.join();
+    CHECK_FALSE(lost.ok());
+    const Answer after = ask_until_answered("/far");
+    REQUIRE(after.ok());
+    CHECK(incarnation_of(after) > incarnation_of(before));
+    CHECK(row("/far").last_error.find(name) != std::string::npos);
+  }
+}
+
+TEST_CASE_FIXTURE(NodeFixture,
+                  "Process: one that is stopped by a signal is found, named and replaced") {
+  start({isolated(child("far"))});
+  const Answer before = ask_until_answered("/far");
+  REQUIRE(before.ok());
+  ::kill(static_cast<pid_t>(row("/far").pid), SIGSTOP);
+  const Answer lost = poke("/far", "keep");
+  CHECK_FALSE(lost.ok());
+  const Answer after = ask_until_answered("/far");
+  REQUIRE(after.ok());
+  CHECK(incarnation_of(after) > incarnation_of(before));
+  CHECK(row("/far").last_error.find("SIGSTOP") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(NodeFixture, "Process: what a handler there throws is the reason here") {
+  start({isolated(child("far"))});
+  const Answer answer = poke("/far", "throw");
+  CHECK(answer.failure().text.find("poked") != std::string::npos);
+  REQUIRE(ask_until_answered("/far").ok());
+  CHECK(row("/far").last_error == "failed: poked");
+}
+
+TEST_CASE_FIXTURE(NodeFixture, "Process: a normal end there is one here") {
+  ChildSpec far = isolated(child("far", "counter", Restart::transient));
+  start({far, child("near")});
+  CHECK_FALSE(poke("/far", "end").ok());
+  CHECK(total("/near") == 0);
+  const auto until = std::chrono::steady_clock::now() + 20s;
+  while (row("/far").state != "ended" && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  CHECK(row("/far").state == "ended");
+  CHECK(row("/far").last_error.empty());
+}
+
+TEST_CASE_FIXTURE(NodeFixture, "Process: a whole subtree lives in one, under its own supervisor") {
+  SupervisorSpec inner;
+  inner.children = {child("x"), child("y")};
+  inner.intensity = 100;
+  ChildSpec group = isolated({});
+  group.name = "g";
+  group.supervisor = std::make_shared<const SupervisorSpec>(inner);
+  start({group, child("near")});
+  CHECK(total_of(ask_until_answered("/g/y")) == 0);
+  CHECK_FALSE(poke("/g/x", "throw").ok());
+  CHECK(ask_until_answered("/g/x").ok());
+  CHECK(total_of(poke("/near", "sum", "g/y")) == 0);
+  ::kill(static_cast<pid_t>(row("/g").pid), SIGKILL);
+  CHECK(ask_until_answered("/g/y").ok());
+}
+
+TEST_CASE_FIXTURE(NodeFixture, "Process: memory is shared with it") {
+  const auto memory = node->share("numbers", 4096);
+  REQUIRE(memory);
+  start({isolated(child("far"))});
+  CHECK(ask_until_answered("/far").ok());
+}
