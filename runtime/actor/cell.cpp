@@ -54,13 +54,14 @@ bool Cell::guarded(Turn&& turn) {
       dropped;  // answered when the reason of the actor's end, if it ends, is known
   try {
     turn();
-    return !exit_;
+    if (!exit_) return true;
   } catch (const std::exception& error) {
     exit_ = Exit{ExitKind::failed, error.what()};
+    metrics_.failures.add();
   } catch (...) {
     exit_ = Exit{ExitKind::failed, "it threw something that is no std::exception"};
+    metrics_.failures.add();
   }
-  metrics_.failures.add();
   name_.set_exit(incarnation_, *exit_);
   return false;
 }
@@ -181,8 +182,7 @@ void Cell::stall(Duration duration) {
     envelope.kind = EnvelopeKind::urgent;
     envelope.run = [](Cell& cell) {
       cell.stalled_ = false;
-      for (Envelope& held : std::exchange(cell.held_, {}))
-        if (!cell.exit_) cell.dispatch(held);
+      for (Envelope& held : std::exchange(cell.held_, {})) cell.receive(held);
     };
     owner->push(std::move(envelope));
   });

@@ -64,6 +64,10 @@ ChannelMessage decode(Message::Reader message) {
     }
     case Message::GRANT:
       return ChannelGrant{message.getGrant().getCredit()};
+    case Message::PROBE:
+      return ChannelProbe{message.getProbe().getOffset()};
+    case Message::OPEN:
+      throw MalformedFrame{"channel: expected no second opening"};
     case Message::END: {
       const auto end = message.getEnd();
       const auto reason = end.getReason();
@@ -82,6 +86,25 @@ std::uint64_t channel_incarnation(const Frame& message) {
   serialization::read_head<Message>(
       message, [&](Message::Reader head) { incarnation = head.getIncarnation(); });
   return incarnation;
+}
+
+ChannelHeader decode_channel_header(const Frame& message) {
+  ChannelHeader header;
+  serialization::read_head<Message>(message, [&](Message::Reader head) {
+    header.incarnation = head.getIncarnation();
+    header.wants_answer = true;
+    if (head.isGrant()) header.to_sender = true;
+    if (head.isEnd()) {
+      header.to_sender = head.getEnd().getByReceiver();
+      header.wants_answer = !header.to_sender && head.getEnd().getKind() == Message::Kind::FINISHED;
+    }
+    if (head.isOpen()) {
+      const auto name = head.getOpen().getName();
+      header.opening =
+          ChannelOpening{one_line({name.cStr(), name.size()}), head.getOpen().getOpener()};
+    }
+  });
+  return header;
 }
 
 std::optional<ChannelMessage> decode_channel(const Frame& message, std::uint64_t incarnation) {
@@ -111,12 +134,30 @@ Frame encode_grant(std::uint64_t incarnation, std::uint64_t credit) {
   });
 }
 
-Frame encode_end(std::uint64_t incarnation, const ChannelEnd& end, std::uint64_t offset) {
+Frame encode_probe(std::uint64_t incarnation, std::uint64_t offset) {
+  return make_frame<Message>([&](Message::Builder head) {
+    head.setIncarnation(incarnation);
+    head.initProbe().setOffset(offset);
+  });
+}
+
+Frame encode_open(std::uint64_t incarnation, const std::string& name, std::uint64_t opener) {
+  return make_frame<Message>([&](Message::Builder head) {
+    head.setIncarnation(incarnation);
+    auto open = head.initOpen();
+    open.setName(name);
+    open.setOpener(opener);
+  });
+}
+
+Frame encode_end(std::uint64_t incarnation, ChannelSide by, const ChannelEnd& end,
+                 std::uint64_t offset) {
   return make_frame<Message>([&](Message::Builder head) {
     head.setIncarnation(incarnation);
     auto out = head.initEnd();
     out.setKind(encode_kind(end.kind));
     out.setOffset(offset);
+    out.setByReceiver(by == ChannelSide::receiver);
     out.setReason(one_line(end.reason));
   });
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <variant>
 
 #include "runtime/actor/channel.hpp"
@@ -19,11 +20,29 @@ struct ChannelData {
 struct ChannelGrant {
   std::uint64_t credit = 0;
 };
+struct ChannelProbe {
+  std::uint64_t offset = 0;
+};
 struct ChannelEndMessage {
   ChannelEnd end;
   std::uint64_t offset = 0;
 };
-using ChannelMessage = std::variant<ChannelData, ChannelGrant, ChannelEndMessage>;
+using ChannelMessage = std::variant<ChannelData, ChannelGrant, ChannelProbe, ChannelEndMessage>;
+
+struct ChannelOpening {
+  std::string name;
+  std::uint64_t opener = 0;
+};
+/// Where a message belongs.
+struct ChannelHeader {
+  std::uint64_t incarnation = 0;
+  bool to_sender = false;
+  bool wants_answer = false;  // also if there is no such channel
+  std::optional<ChannelOpening> opening;
+};
+
+/// @throws MalformedFrame
+ChannelHeader decode_channel_header(const serialization::Frame& message);
 
 /// What a message says, or nothing if it is of another incarnation. @throws MalformedFrame
 std::optional<ChannelMessage> decode_channel(const serialization::Frame& message,
@@ -33,7 +52,11 @@ std::optional<ChannelMessage> decode_channel(const serialization::Frame& message
 serialization::Frame encode_data(std::uint64_t incarnation, std::uint64_t offset,
                                  std::uint64_t item_bytes, std::span<const std::byte> piece);
 serialization::Frame encode_grant(std::uint64_t incarnation, std::uint64_t credit);
-serialization::Frame encode_end(std::uint64_t incarnation, const ChannelEnd& end,
+serialization::Frame encode_probe(std::uint64_t incarnation, std::uint64_t offset);
+serialization::Frame encode_open(std::uint64_t incarnation, const std::string& name,
+                                 std::uint64_t opener);
+enum class ChannelSide : std::uint8_t { sender, receiver };
+serialization::Frame encode_end(std::uint64_t incarnation, ChannelSide by, const ChannelEnd& end,
                                 std::uint64_t offset);
 
 }  // namespace troupe::runtime

@@ -91,6 +91,13 @@ void ChannelReceiver::handle(const Frame& message, const Frame& item) {
     }
   } else if (std::holds_alternative<ChannelGrant>(*decoded)) {
     fail("channel: expected data or the end, got a grant");
+  } else if (const auto* probe = std::get_if<ChannelProbe>(&*decoded)) {
+    if (probe->offset > received_) {
+      fail("channel: expected " + std::to_string(probe->offset) + " bytes, got " +
+           std::to_string(received_) + ": a message was lost");
+    } else {
+      grant();
+    }
   } else if (arrived.empty()) {
     grant_if_due();
   } else {
@@ -182,7 +189,8 @@ void ChannelReceiver::end(const ChannelEnd& end, bool tell_peer) {
   if (ended_) return;
   ended_ = true;
   block_ = nullptr;
-  if (tell_peer) options_.emit(encode_end(options_.incarnation, end, received_), {});
+  if (tell_peer)
+    options_.emit(encode_end(options_.incarnation, ChannelSide::receiver, end, received_), {});
   if (options_.on_ended) options_.on_ended(end);
 }
 

@@ -38,6 +38,13 @@ void ChannelSender::finish() {
   pump();
 }
 
+void ChannelSender::probe() {
+  if (ended_) return;
+  options_.emit(end_sent_ ? encode_end(options_.incarnation, ChannelSide::sender, {}, sent_)
+                          : encode_probe(options_.incarnation, sent_),
+                {});
+}
+
 void ChannelSender::abort(const std::string& reason) {
   end({ChannelEnd::Kind::aborted, reason}, true);
 }
@@ -95,7 +102,7 @@ void ChannelSender::pump() {
     while (!queue_.empty() && sent_ < credit_) emit_next();
     if (closed_ && queue_.empty() && !end_sent_) {
       end_sent_ = true;
-      options_.emit(encode_end(options_.incarnation, {}, sent_), {});
+      options_.emit(encode_end(options_.incarnation, ChannelSide::sender, {}, sent_), {});
     }
   }
   if (was_full_ && can_send()) {
@@ -128,7 +135,8 @@ void ChannelSender::end(const ChannelEnd& end, bool tell_peer) {
   was_full_ = false;
   queue_.clear();
   queued_bytes_ = front_sent_ = 0;
-  if (tell_peer) options_.emit(encode_end(options_.incarnation, end, sent_), {});
+  if (tell_peer)
+    options_.emit(encode_end(options_.incarnation, ChannelSide::sender, end, sent_), {});
   if (options_.on_ended) options_.on_ended(end);
 }
 

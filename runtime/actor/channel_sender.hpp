@@ -40,6 +40,8 @@ class ChannelSender {
 
   /// Ends the channel once all that is queued was received. More calls do nothing.
   void finish();
+  /// Asks whether all that was sent has arrived: what was lost ends the channel then. To repeat it is harmless.
+  void probe();
   /// Ends the channel now, and drops what is queued.
   void abort(const std::string& reason);
   /// The other end's actor has ended.

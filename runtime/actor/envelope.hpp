@@ -48,4 +48,7 @@ struct Envelope {
   std::unique_ptr<Route> route = {};
 };
 
+/// What an envelope says, once more: without its duty to answer, its closure and its route.
+Envelope twin_of(const Envelope& envelope);
+
 }  // namespace troupe::runtime

@@ -60,16 +60,7 @@ bool Faults::pass(Envelope& envelope, const Name& to, const std::shared_ptr<Mail
     }
     case MessageFault::Kind::duplicate: {
       if (envelope.kind != EnvelopeKind::tell) return true;
-      Envelope twin;
-      twin.kind = envelope.kind;
-      twin.type = envelope.type;
-      twin.from = envelope.from;
-      twin.to = envelope.to;
-      twin.from_incarnation = envelope.from_incarnation;
-      twin.to_incarnation = envelope.to_incarnation;
-      twin.frame = envelope.frame;
-      twin.attachment = envelope.attachment;
-      mailbox->push(std::move(twin));
+      mailbox->push(twin_of(envelope));
       return true;
     }
   }

@@ -56,6 +56,8 @@ class Host {
 
   /// Deterministic hosts: lets actors run until none has anything to do, or `most` turns. @return how many turns.
   virtual std::size_t run(std::size_t most) = 0;
+  /// How other processes know this one: random, and so unique (runtime/caf/node_identity.hpp). Empty if it joins nobody.
+  virtual std::string identity() const = 0;
   /// The paths of the actors that have not ended, given up ones among them.
   virtual std::vector<std::string> running() const = 0;
 

@@ -6,6 +6,7 @@
 #include <caf/atom.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/io/middleman.hpp>
+#include <caf/node_id.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 #include <caf/send.hpp>
 
@@ -164,6 +165,10 @@ class CafHost final : public Host {
     auto* const scheduler = dynamic_cast<caf::scheduler::test_coordinator*>(&system_->scheduler());
     if (!scheduler) throw Error{ErrorCode::bug, "run: this host has threads of its own"};
     return scheduler->run(most);
+  }
+
+  std::string identity() const override {
+    return system_->has_middleman() ? caf::to_string(system_->node()) : std::string{};
   }
 
   std::vector<std::string> running() const override { return running_->paths(); }

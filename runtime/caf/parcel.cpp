@@ -21,16 +21,7 @@ namespace {
 constexpr std::size_t longest_text = 64 * 1024;
 
 Envelope copy_of(const Envelope& from) {
-  Envelope to;
-  to.kind = from.kind;
-  to.type = from.type;
-  to.from_incarnation = from.from_incarnation;
-  to.to_incarnation = from.to_incarnation;
-  to.request = from.request;
-  to.left = from.left;
-  to.trace = from.trace;
-  to.frame = from.frame;
-  to.failure = from.failure;
+  Envelope to = twin_of(from);
   if (from.route) to.route = std::make_unique<Route>(*from.route);
   return to;
 }

@@ -76,6 +76,7 @@ Node::Node(NodeOptions options, const Registry& registry) : options_{std::move(o
     state.core.log().add_sink(options_.log_format, descriptor_sink(options_.log_descriptor));
   if (options_.stack_signal != 0) install_stack_signal(options_.stack_signal);
   state.ticker = std::make_unique<Ticker>(state.core.timers(), state.clock);
+  state.core.keep_house();
   if (registry.isolates())
     state.core.set_process_children(
         make_process_children(state.core, options_.name, options_.worker_program));
@@ -104,10 +105,14 @@ void Node::start(const SupervisorSpec& root, Duration within) {
   state.root = state.core.new_incarnation();
   state.watch = state.core.names().intern(root_path).watch(
       [&state](const Change& change) { state.root_changed(change); });
+  ActorStatus shown;  // no supervisor keeps it
+  shown.since = state.clock.now();
+  state.core.names().intern(root_path).set_status(shown);
   state.core.start(spec, root_path, state.root);
   std::unique_lock lock{state.mutex};
   const bool settled =
       state.changed.wait_for(lock, within, [&state] { return state.up || state.exit.has_value(); });
+  if (state.exit && !state.exit->abnormal()) return;  // somebody asked it to stop meanwhile
   if (state.exit)
     throw Error{ErrorCode::disconnected,
                 "node " + options_.name + ": the tree did not start: " + text_of(*state.exit)};
@@ -150,6 +155,18 @@ std::vector<std::string> Node::stop(Duration within) {
   return left;
 }
 
+bool Node::wait_until_running(std::string_view path, Duration within) {
+  const auto up = std::make_shared<std::promise<void>>();
+  const auto told = std::make_shared<std::atomic<bool>>(false);
+  Name& name = state_->core.names().intern(path);
+  const std::uint64_t watch = name.watch([up, told](const Change& change) {
+    if (change.up && !told->exchange(true)) up->set_value();
+  });
+  const bool runs = up->get_future().wait_for(within) == std::future_status::ready;
+  name.unwatch(watch);
+  return runs;
+}
+
 Ref Node::ref(std::string_view path) {
   return state_->core.names().ref(path);
 }
@@ -184,6 +201,10 @@ void Node::scale(std::string_view group, std::size_t count) {
   ask(group, ScaleChildren::type(), to_frame(ScaleChildren{static_cast<std::uint32_t>(count)}),
       ask_supervisor_within)
       .frame();
+}
+
+void Node::inject(const FaultOrder& fault) {
+  state_->core.inject(fault);
 }
 
 std::shared_ptr<SharedMemory> Node::share(std::string_view name, std::size_t size_bytes) {

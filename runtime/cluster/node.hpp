@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/actor/answer.hpp"
+#include "runtime/actor/fault_order.hpp"
 #include "runtime/actor/message_type.hpp"
 #include "runtime/actor/ref.hpp"
 #include "runtime/base/clock.hpp"
@@ -57,7 +58,7 @@ class Node {
   /// Starts the tree: "/" is the supervisor `root`. Once.
   /// @return when all its children are up, or none came up in `within`: then the root has given up, and the error
   /// says why.
-  /// @throws Error disconnected with the root's exit.
+  /// @throws Error disconnected with the root's exit, unless somebody asked it to stop meanwhile: then wait() tells.
   void start(const SupervisorSpec& root, Duration within = std::chrono::minutes{1});
   /// Asks the root to stop: children end in reverse order, each within its time. What still runs after `within` is
   /// ended hard.
@@ -66,6 +67,10 @@ class Node {
   std::vector<std::string> stop(Duration within = std::chrono::seconds{30});
   /// Until the root has ended, by itself or by a signal. None: `within` passed.
   std::optional<Exit> wait(Duration within = Duration::max());
+
+  /// Until an actor runs under the path: at once, or when it has been started (again).
+  /// @return false if that took longer than `within`.
+  bool wait_until_running(std::string_view path, Duration within);
 
   Ref ref(std::string_view path);
   template <class T>
@@ -84,6 +89,9 @@ class Node {
   void start_child(std::string_view supervisor, const ChildSpec& spec);
   void stop_child(std::string_view supervisor, std::string_view child);
   void scale(std::string_view group, std::size_t count);
+
+  /// @throws Error bad_input if nothing runs there.
+  void inject(const FaultOrder& fault);
 
   /// Memory that actors find by its name (Context::memory), those in processes that start after this too.
   std::shared_ptr<SharedMemory> share(std::string_view name, std::size_t size_bytes);

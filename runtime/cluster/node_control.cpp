@@ -1,14 +1,13 @@
 #include "runtime/cluster/node_control.hpp"
 
 #include <chrono>
-#include <csignal>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <string_view>
+#include <optional>
+#include <string>
 #include <utility>
 
-#include "runtime/actor/faults.hpp"
-#include "runtime/actor/mailbox.hpp"
+#include "runtime/actor/fault_order.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/node_core.hpp"
 #include "runtime/control/control_path.hpp"
@@ -59,40 +58,28 @@ void send_log(NodeCore& core, ControlAnswer answer, std::uint64_t from, bool fol
 }
 
 void inject(NodeCore& core, const Json& request) {
+  using Kind = FaultOrder::Kind;
+  static const std::map<std::string, Kind> kinds = {
+      {"kill", Kind::kill},  {"throw", Kind::throw_next}, {"stall", Kind::stall},
+      {"drop", Kind::drop},  {"delay", Kind::delay},      {"duplicate", Kind::duplicate},
+      {"clear", Kind::clear}};
   const auto kind = field<std::string>(request, "kind");
-  const auto path = field<std::string>(
-      request, "path", kind == "clear" ? std::optional<std::string>{""} : std::nullopt);
-  const Duration duration{field<std::int64_t>(request, "duration_ns", 0)};
-  if (kind == "clear") return core.faults().clear();
-  if (kind == "drop" || kind == "delay" || kind == "duplicate") {
-    MessageFault fault;
-    fault.kind = kind == "drop"    ? MessageFault::Kind::drop
-                 : kind == "delay" ? MessageFault::Kind::delay
-                                   : MessageFault::Kind::duplicate;
-    fault.to = path;
-    fault.from = field<std::string>(request, "from", "*");
-    fault.delay = duration;
-    fault.count = field<std::uint32_t>(request, "count", 1);
-    fault.probability = field<double>(request, "probability", 1.0);
-    return core.faults().add(std::move(fault));
-  }
-  const Name* const name = core.names().find(path);
-  const Name::Target target = name ? name->target() : Name::Target{};
-  if (!target.mailbox)
-    throw Error{ErrorCode::bad_input, "fault: nothing runs under \"" + path + "\""};
-  if (kind == "kill") return core.kill(path, target.incarnation, "an operator ended it");
+  FaultOrder order;
+  order.path = field<std::string>(request, "path",
+                                  kind == "clear" ? std::optional<std::string>{""} : std::nullopt);
   if (kind == "signal") {
-    if (core.signal_process(path, field<int>(request, "signal"))) return;
-    throw Error{ErrorCode::bad_input, "fault: " + path + " has no process of its own"};
+    if (core.signal_process(order.path, field<int>(request, "signal"))) return;
+    throw Error{ErrorCode::bad_input, "fault: " + order.path + " has no process of its own"};
   }
-  if (!target.mailbox->local())
-    throw Error{
-        ErrorCode::unsupported,
-        "fault: " + path + " lives in a process of its own, which takes \"kill\" and \"signal\""};
-  if (kind == "throw")
-    return core.throw_in_next(path, field<std::string>(request, "text", "a fault was injected"));
-  if (kind == "stall") return core.stall(path, duration);
-  throw Error{ErrorCode::bad_input, "fault: unknown kind \"" + kind + "\""};
+  const auto at = kinds.find(kind);
+  if (at == kinds.end()) throw Error{ErrorCode::bad_input, "fault: unknown kind \"" + kind + "\""};
+  order.kind = at->second;
+  order.from = field<std::string>(request, "from", order.from);
+  order.text = field<std::string>(request, "text", order.text);
+  order.duration = Duration{field<std::int64_t>(request, "duration_ns", 0)};
+  order.count = field<std::uint32_t>(request, "count", 1);
+  order.probability = field<double>(request, "probability", 1.0);
+  core.inject(order);
 }
 
 }  // namespace

@@ -104,7 +104,17 @@ NodeCore::NodeCore(const Registry& registry, const Clock& clock, const NodeCoreO
 NodeCore::~NodeCore() = default;
 
 void NodeCore::set_process_children(std::unique_ptr<ProcessChildren> processes) {
-  processes_ = std::move(processes);
+  std::shared_ptr<ProcessChildren> old = std::move(processes);
+  const std::lock_guard lock{mutex_};
+  std::swap(processes_, old);
+}
+
+void NodeCore::keep_house() {
+  timers_.add(clock_.now() + std::chrono::seconds{1}, [this] {
+    log_.tick();
+    if (const auto there = processes()) there->tidy();
+    keep_house();
+  });
 }
 
 ActorMetrics& NodeCore::metrics_of(std::string_view type) {
@@ -118,7 +128,7 @@ ActorMetrics& NodeCore::metrics_of(std::string_view type) {
 void NodeCore::start(const ChildSpec& spec, const std::string& path, std::uint64_t incarnation) {
   Name& name = names_.intern(path);
   if (spec.isolation == Isolation::none) return start_here(spec, name, incarnation);
-  if (processes_) return processes_->start(spec, name, incarnation);
+  if (const auto there = processes()) return there->start(spec, name, incarnation);
   name.begin(incarnation, nullptr);
   name.down(incarnation,
             {ExitKind::failed,
@@ -136,7 +146,7 @@ void NodeCore::start_here(const ChildSpec& spec, Name& name, std::uint64_t incar
   } else {
     const ActorType* const known = registry_.find(spec.type);
     type = spec.type;
-    make = [this, known, spec](Context& context) {
+    make = [known, spec](Context& context) {
       if (!known) throw Error{ErrorCode::bad_input, "there is no actor type \"" + spec.type + "\""};
       return known->make(context, spec.parameters);
     };
@@ -151,7 +161,7 @@ void NodeCore::start_here(const ChildSpec& spec, Name& name, std::uint64_t incar
 
 void NodeCore::stop(const std::string& path, std::uint64_t incarnation) {
   Name& name = names_.intern(path);
-  if (processes_ && processes_->stop(name, incarnation)) return;
+  if (const auto there = processes(); there && there->stop(name, incarnation)) return;
   const Name::Target target = name.target();
   if (target.mailbox && target.incarnation == incarnation)
     target.mailbox->push(turn([](Cell& cell) { cell.ask_to_stop(); }));
@@ -162,7 +172,8 @@ void NodeCore::kill(const std::string& path, std::uint64_t incarnation, const st
   const Name::Target target = name.target();
   name.make_void(incarnation);
   name.set_exit(incarnation, {ExitKind::killed, reason});
-  if (!(processes_ && processes_->kill(name, incarnation)) && target.mailbox &&
+  const std::shared_ptr<ProcessChildren> there = processes();
+  if (!(there && there->kill(name, incarnation)) && target.mailbox &&
       target.incarnation == incarnation)
     target.mailbox->kill();
   name.down(incarnation, {ExitKind::killed, reason});
@@ -200,21 +211,51 @@ void NodeCore::ask(const Ref& to, MessageType type, Frame question, Duration wit
   target.mailbox->push(std::move(envelope));
 }
 
-void NodeCore::throw_in_next(std::string_view path, const std::string& what) {
-  if (const std::shared_ptr<Mailbox> mailbox = names_.intern(path).target().mailbox)
-    mailbox->push(turn([what](Cell& cell) { cell.throw_next(what); }));
-}
-
-void NodeCore::stall(std::string_view path, Duration duration) {
-  if (const std::shared_ptr<Mailbox> mailbox = names_.intern(path).target().mailbox)
-    mailbox->push(turn([duration](Cell& cell) { cell.stall(duration); }));
+void NodeCore::inject(const FaultOrder& order) {
+  using Kind = FaultOrder::Kind;
+  if (order.kind == Kind::clear) faults_.clear();
+  if (order.kind == Kind::clear && order.path.empty()) return;
+  Name* const name = names_.find(order.path);
+  const Name::Target target = name ? name->target() : Name::Target{};
+  if (!target.mailbox)
+    throw Error{ErrorCode::bad_input, "fault: nothing runs under \"" + order.path + "\""};
+  // The end of the child itself is this node's to decide, that of what lives below it is its process's.
+  const std::shared_ptr<ProcessChildren> there = processes();
+  if (!target.mailbox->local() && there && there->inject(*name, order)) return;
+  switch (order.kind) {
+    case Kind::kill:
+      return kill(order.path, target.incarnation, "an operator ended it");
+    case Kind::throw_next:
+      return target.mailbox->push(turn([what = order.text](Cell& cell) { cell.throw_next(what); }));
+    case Kind::stall:
+      return target.mailbox->push(
+          turn([duration = order.duration](Cell& cell) { cell.stall(duration); }));
+    case Kind::drop:
+      return faults_.add({MessageFault::Kind::drop, order.from, order.path, order.probability,
+                          order.duration, order.count});
+    case Kind::delay:
+      return faults_.add({MessageFault::Kind::delay, order.from, order.path, order.probability,
+                          order.duration, order.count});
+    case Kind::duplicate:
+      return faults_.add({MessageFault::Kind::duplicate, order.from, order.path, order.probability,
+                          order.duration, order.count});
+    case Kind::clear:
+      return;
+  }
 }
 
 bool NodeCore::signal_process(std::string_view path, int number) {
-  return processes_ && processes_->signal(names_.intern(path), number);
+  const std::shared_ptr<ProcessChildren> there = processes();
+  return there && there->signal(names_.intern(path), number);
+}
+
+std::shared_ptr<ProcessChildren> NodeCore::processes() const {
+  const std::lock_guard lock{mutex_};
+  return processes_;
 }
 
 ProcessTable NodeCore::processes(const std::string& node) const {
+  const std::shared_ptr<ProcessChildren> there = processes();
   struct Known {
     const Name* name;
     ActorStatus status;
@@ -226,7 +267,6 @@ ProcessTable NodeCore::processes(const std::string& node) const {
     if (name->path() == "/") {  // the one that no supervisor looks after
       status.type = "supervisor";
       status.state = name->is_up() ? "running" : name->last_exit() ? "ended" : "starting";
-      status.since = now;
     }
     if (!status.state.empty())
       by_parent[name->path() == "/" ? "" : parent_path(name->path())].push_back(
@@ -246,7 +286,7 @@ ProcessTable NodeCore::processes(const std::string& node) const {
       row.type = known.status.type;
       row.state = known.status.state;
       row.node = node;
-      row.pid = processes_ ? processes_->pid_of(*known.name) : 0;
+      row.pid = there ? there->pid_of(*known.name) : 0;
       if (row.pid == 0) row.pid = ::getpid();
       row.incarnation = target.incarnation;
       row.mailbox_depth = target.mailbox && target.mailbox->local() ? target.mailbox->depth()

@@ -15,6 +15,7 @@
 
 #include "runtime/actor/answer.hpp"
 #include "runtime/actor/executor_threads.hpp"
+#include "runtime/actor/fault_order.hpp"
 #include "runtime/actor/faults.hpp"
 #include "runtime/actor/host.hpp"
 #include "runtime/actor/message_type.hpp"
@@ -65,6 +66,9 @@ class NodeCore final : public ChildLauncher {
   /// Where children with `isolation: process` go. Without one they do not start.
   void set_process_children(std::unique_ptr<ProcessChildren> processes);
 
+  /// From here on, once a second: folded log lines appear, and what nobody waits for any more is forgotten.
+  void keep_house();
+
   // ChildLauncher
   /// A worker process counts from its own incarnation on.
   void count_from(std::uint64_t incarnation) { next_incarnation_.store(incarnation); }
@@ -80,12 +84,9 @@ class NodeCore final : public ChildLauncher {
   void ask(const Ref& to, MessageType type, Frame question, Duration within,
            std::function<void(Answer)> then);
 
-  // Faults, for tests and operators.
-
-  void throw_in_next(std::string_view path, const std::string& what);
-  /// The actor takes no message for so long; what comes meanwhile waits in its mailbox.
-  void stall(std::string_view path, Duration duration);
-
+  /// Faults, for tests and operators, of actors in worker processes too. They take effect when the actor has its turn.
+  /// @throws Error bad_input if nothing runs under the path.
+  void inject(const FaultOrder& order);
   /// Of the process in which the actor lives. @return false if it has none of its own.
   bool signal_process(std::string_view path, int number);
 
@@ -100,6 +101,7 @@ class NodeCore final : public ChildLauncher {
   std::string metrics();
 
  private:
+  std::shared_ptr<ProcessChildren> processes() const;
   ActorMetrics& metrics_of(std::string_view type);
   void start_here(const ChildSpec& spec, Name& name, std::uint64_t incarnation);
 
@@ -115,11 +117,11 @@ class NodeCore final : public ChildLauncher {
   Faults faults_;
   Services services_;
   std::atomic<std::uint64_t> next_incarnation_{0};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, std::unique_ptr<ActorMetrics>, std::less<>> metrics_by_type_;
   std::shared_ptr<Outside> outside_;
   std::unique_ptr<Host> host_;
-  std::unique_ptr<ProcessChildren> processes_;
+  std::shared_ptr<ProcessChildren> processes_;
 };
 
 /// Children in processes of their own.
@@ -130,8 +132,12 @@ class ProcessChildren {
   /// @return false if that incarnation is none of a process's.
   virtual bool stop(Name& name, std::uint64_t incarnation) = 0;
   virtual bool kill(Name& name, std::uint64_t incarnation) = 0;
+  /// Has the process in which it lives do it. @return false if it lives in none.
+  virtual bool inject(Name& name, const FaultOrder& order) = 0;
   /// Sends a signal to the process in which it lives. @return false if there is none.
   virtual bool signal(Name& name, int number) = 0;
+  /// Called once a second.
+  virtual void tidy() = 0;
   /// 0: none.
   virtual int pid_of(const Name& name) const = 0;
 };

@@ -45,7 +45,14 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
   Processes(NodeCore& core, std::string node, std::string program)
       : core_{core}, node_{std::move(node)}, program_{std::move(program)} {}
 
-  void close() { launcher_.reset(); }
+  // The launcher reports the end of all processes before it is gone; nobody can use it meanwhile.
+  void close() {
+    std::unique_ptr<WorkerLauncher> ending;
+    {
+      const std::lock_guard lock{launcher_mutex_};
+      ending = std::move(launcher_);
+    }
+  }
 
   void start(const ChildSpec& spec, Name& name, std::uint64_t incarnation) override {
     auto process = std::make_shared<Process>();
@@ -82,13 +89,38 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
       process->wanted = false;
       worker = process->worker;
     }
-    if (worker != 0) launcher_->kill(worker, SIGKILL);
+    if (worker != 0) send(worker, SIGKILL);
     return true;
   }
 
   bool signal(Name& name, int number) override {
     const std::shared_ptr<Process> process = find(name, name.target().incarnation);
-    return process && process->worker != 0 && launcher_->kill(process->worker, number);
+    return process && process->worker != 0 && send(process->worker, number);
+  }
+
+  bool inject(Name& name, const FaultOrder& order) override {
+    std::shared_ptr<Process> process;
+    {
+      const std::lock_guard lock{mutex_};
+      for (const auto& [path, queue] : by_path_) {
+        if (queue.empty()) continue;
+        if (path == name.path() && order.kind == FaultOrder::Kind::kill) return false;
+        if (path == name.path() || name.path().starts_with(path + "/")) process = queue.front();
+      }
+    }
+    if (!process) return false;
+    process->link->control(InjectFault::type(), to_frame(InjectFault{order}));
+    return true;
+  }
+
+  void tidy() override {
+    std::vector<std::shared_ptr<Link>> links;
+    {
+      const std::lock_guard lock{mutex_};
+      for (const auto& [path, queue] : by_path_)
+        for (const auto& process : queue) links.push_back(process->link);
+    }
+    for (const auto& link : links) link->forget_expired();
   }
 
   int pid_of(const Name& name) const override {
@@ -98,6 +130,11 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
   }
 
  private:
+  bool send(WorkerId worker, int number) {
+    const std::lock_guard lock{launcher_mutex_};
+    return launcher_ && launcher_->kill(worker, number);
+  }
+
   std::shared_ptr<Process> find(const Name& name, std::uint64_t incarnation) const {
     const std::lock_guard lock{mutex_};
     const auto at = by_path_.find(name.path());
@@ -135,6 +172,8 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
       if (const auto processes = self.lock()) processes->gone(process, exit);
     };
     try {
+      const std::lock_guard usable{launcher_mutex_};
+      if (!launcher_) throw Error{ErrorCode::disconnected, "the node is stopping"};
       process->worker = launcher_->launch(std::move(command), std::move(events));
     } catch (const Error& error) {
       lock.unlock();
@@ -147,7 +186,7 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
       const std::lock_guard lock{mutex_};
       process->pid = worker.pid;
       if (!process->wanted) {
-        launcher_->kill(worker.id, SIGKILL);
+        send(worker.id, SIGKILL);
         return;
       }
     }
@@ -175,7 +214,7 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
     };
     events.lost = [self,
                    process](const std::string&) {  // PROC-3; its end is told when it is reaped
-      if (const auto processes = self.lock()) processes->launcher_->kill(process->worker, SIGKILL);
+      if (const auto processes = self.lock()) processes->send(process->worker, SIGKILL);
     };
     const std::lock_guard lock{mutex_};  // `joined` waits for it
     process->peer = core_.host().join(worker.socket.release(), true, std::move(events));
@@ -295,6 +334,7 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
   mutable std::mutex mutex_;
   std::map<std::string, std::deque<std::shared_ptr<Process>>>
       by_path_;  // the first is the one that runs
+  std::mutex launcher_mutex_;
   std::unique_ptr<WorkerLauncher> launcher_ = std::make_unique<WorkerLauncher>();
 };
 
@@ -313,6 +353,10 @@ class Owner final : public ProcessChildren {
     return processes_->kill(name, incarnation);
   }
   bool signal(Name& name, int number) override { return processes_->signal(name, number); }
+  bool inject(Name& name, const FaultOrder& order) override {
+    return processes_->inject(name, order);
+  }
+  void tidy() override { processes_->tidy(); }
   int pid_of(const Name& name) const override { return processes_->pid_of(name); }
 
  private:

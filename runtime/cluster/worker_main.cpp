@@ -52,6 +52,7 @@ class WorkerProcess {
     core_.log().add_sink(LogFormat::text, descriptor_sink(2));
     link_ = std::make_shared<Link>(core_.names(), clock_, "the node",
                                    [this](const Envelope& envelope) { heard(envelope); });
+    core_.keep_house();
     core_.names().on_new_name([this](Name& name) { made(name); });
     PeerEvents events;
     events.joined = [this] {
@@ -115,6 +116,10 @@ class WorkerProcess {
         read(envelope.frame, message);
         if (message.path.empty()) return release();
         core_.stop(message.path, message.incarnation);
+      } else if (envelope.type == InjectFault::type().id) {
+        InjectFault message;
+        read(envelope.frame, message);
+        core_.inject(message.order);
       } else if (envelope.type == NameChanged::type().id) {
         NameChanged message;
         read(envelope.frame, message);
@@ -128,7 +133,8 @@ class WorkerProcess {
         }
       }
     } catch (const Error& error) {
-      end({ExitKind::failed, std::string{"a message of the node's is unsound: "} + error.what()});
+      core_.log().logger("worker").error("a message of the node's was thrown away",
+                                         {{"why", error.what()}});
     }
   }
 

@@ -46,6 +46,8 @@ struct SupervisorSpec {
   Duration period = std::chrono::seconds{5};
   Backoff backoff = {};
   std::vector<ChildSpec> children;  ///< started in this order, stopped in reverse
+  /// Of a group, whose children are named "0", "1", …: what one more of them is, but for the name.
+  std::shared_ptr<const ChildSpec> replica = {};
 };
 
 /// How one child is started, restarted and stopped.

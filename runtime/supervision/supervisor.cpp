@@ -16,11 +16,6 @@
 namespace troupe::runtime {
 namespace {
 
-bool is_number(std::string_view name) {
-  return !name.empty() &&
-         std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 // FNV-1a: which supervisor's jitter this is.
 std::uint64_t seed_of(std::string_view path, std::uint64_t incarnation) {
   std::uint64_t hash = 0xcbf29ce484222325 ^ incarnation;
@@ -34,13 +29,9 @@ Supervisor::Supervisor(Context& context, const SupervisorSpec& spec)
     : context_{context},
       launcher_{context.services().children},
       path_{context.path()},
+      replica_{spec.replica},
       supervision_{spec, [this] { return launcher_.new_incarnation(); },
                    seed_of(path_, context.incarnation())} {
-  for (const ChildSpec& child : spec.children) {
-    if (!is_number(child.name)) continue;
-    replica_ = child;
-    has_replica_ = true;
-  }
   context_.not_ready_yet();
   supervision_.start(context_.now());
   carry_out();
@@ -75,9 +66,9 @@ void Supervisor::handles(Handlers& on) {
   on.ask<wire::ScaleChildren>([=, this](const Frame& frame, Reply reply) {
     ScaleChildren request;
     read(frame, request);
-    if (!has_replica_) return reply.refuse("it is no group with a replica to go by");
+    if (!replica_) return reply.refuse("it is no group of replicas");
     try {
-      settle(supervision_.scale(request.count, replica_, context_.now()), reply,
+      settle(supervision_.scale(request.count, *replica_, context_.now()), reply,
              "the supervisor is ending");
     } catch (const Error& error) {
       reply.refuse(error.what());

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -35,12 +36,11 @@ class Supervisor final : public Actor {
   Context& context_;
   ChildLauncher& launcher_;
   const std::string path_;
+  const std::shared_ptr<const ChildSpec> replica_;  // of a group
   Supervision supervision_;
   std::map<std::string, std::uint64_t> watches_;
   std::map<std::string, std::uint64_t> living_;  // what to end when this dies
   std::set<std::string> shown_;                  // by their last status
-  ChildSpec replica_;                            // what a group is scaled up with
-  bool has_replica_ = false;
   std::uint64_t timer_ = 0;
   std::optional<TimePoint> timer_due_;
 };

@@ -98,6 +98,7 @@ void write(const SupervisorSpec& spec, wire::SupervisorSpec::Builder to) {
   to.setBackoffJitter(spec.backoff.jitter);
   auto children = to.initChildren(static_cast<unsigned>(spec.children.size()));
   for (unsigned i = 0; i < children.size(); ++i) write(spec.children[i], children[i]);
+  if (spec.replica) write(*spec.replica, to.initReplica());
 }
 
 SupervisorSpec read(wire::SupervisorSpec::Reader from) {
@@ -108,6 +109,7 @@ SupervisorSpec read(wire::SupervisorSpec::Reader from) {
   spec.backoff = {Duration{from.getBackoffFirstNs()}, Duration{from.getBackoffLimitNs()},
                   from.getBackoffFactor(), from.getBackoffJitter()};
   for (const auto child : from.getChildren()) spec.children.push_back(read(child));
+  if (from.hasReplica()) spec.replica = std::make_shared<const ChildSpec>(read(from.getReplica()));
   return spec;
 }
 
@@ -148,6 +150,9 @@ void take(const Frame& frame, Take take_out) {
 
 }  // namespace
 
+MessageType InjectFault::type() {
+  return MessageType::of<wire::InjectFault>();
+}
 MessageType StartChild::type() {
   return MessageType::of<wire::StartChild>();
 }
@@ -170,6 +175,17 @@ MessageType Subscribe::type() {
   return MessageType::of<wire::Subscribe>();
 }
 
+Frame to_frame(const InjectFault& message) {
+  return make_frame<wire::InjectFault>([&](auto to) {
+    to.setKind(static_cast<std::uint8_t>(message.order.kind));
+    to.setPath(message.order.path);
+    to.setFrom(message.order.from);
+    to.setText(message.order.text);
+    to.setDurationNs(message.order.duration.count());
+    to.setProbability(message.order.probability);
+    to.setCount(message.order.count);
+  });
+}
 Frame to_frame(const StartChild& message) {
   return make_frame<wire::StartChild>([&](auto to) { write(message.spec, to.initSpec()); });
 }
@@ -219,6 +235,17 @@ Frame done_frame() {
   return make_frame<wire::Done>([](auto) {});
 }
 
+void read(const Frame& frame, InjectFault& message) {
+  take<wire::InjectFault>(frame, [&](auto from) {
+    message.order.kind = enumerator(from.getKind(), FaultOrder::Kind::clear, "fault");
+    message.order.path = from.getPath().cStr();
+    message.order.from = from.getFrom().cStr();
+    message.order.text = from.getText().cStr();
+    message.order.duration = Duration{from.getDurationNs()};
+    message.order.probability = from.getProbability();
+    message.order.count = from.getCount();
+  });
+}
 void read(const Frame& frame, StartChild& message) {
   take<wire::StartChild>(frame, [&](auto from) { message.spec = read(from.getSpec()); });
 }

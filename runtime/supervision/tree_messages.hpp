@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/actor/actor_status.hpp"
+#include "runtime/actor/fault_order.hpp"
 #include "runtime/actor/message_type.hpp"
 #include "runtime/exit.hpp"
 #include "runtime/supervision/child_spec.hpp"
@@ -59,6 +60,13 @@ struct Subscribe {
   static MessageType type();
 };
 
+/// A FaultOrder for an actor in a worker process.
+struct InjectFault {
+  FaultOrder order;
+  static MessageType type();
+};
+
+serialization::Frame to_frame(const InjectFault& message);
 serialization::Frame to_frame(const StartChild& message);
 serialization::Frame to_frame(const StopChild& message);
 serialization::Frame to_frame(const ScaleChildren& message);
@@ -69,6 +77,7 @@ serialization::Frame to_frame(const Subscribe& message);
 /// wire::Done.
 serialization::Frame done_frame();
 
+void read(const serialization::Frame& frame, InjectFault& message);
 void read(const serialization::Frame& frame, StartChild& message);
 void read(const serialization::Frame& frame, StopChild& message);
 void read(const serialization::Frame& frame, ScaleChildren& message);

@@ -120,12 +120,14 @@ void TestNode::kill(std::string_view path, const std::string& reason) {
 }
 
 void TestNode::throw_in_next(std::string_view path, const std::string& what) {
-  core_->throw_in_next(path, what);
+  if (!core_->names().intern(path).target().mailbox) return;
+  core_->inject({FaultOrder::Kind::throw_next, std::string{path}, "*", what});
   run();
 }
 
 void TestNode::stall(std::string_view path, Duration duration) {
-  core_->stall(path, duration);
+  if (!core_->names().intern(path).target().mailbox) return;
+  core_->inject({FaultOrder::Kind::stall, std::string{path}, "*", "", duration});
 }
 
 void TestNode::add_fault(MessageFault fault) {

@@ -67,7 +67,7 @@ class TestNode {
   /// The paths that run, sorted.
   std::vector<std::string> running_paths();
 
-  // Faults. They take effect when the actor has its turn.
+  // Faults. They take effect when the actor has its turn; where nothing runs there is none.
 
   /// Ends the actor hard, as an operator would.
   void kill(std::string_view path, const std::string& reason = "a test killed it");

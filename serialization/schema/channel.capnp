@@ -22,6 +22,14 @@ struct ChannelMessage {
       kind @6 :Kind;
       offset @7 :UInt64;     # if finished: of the byte behind the last, as its sender knows it
       reason @8 :Text;
+      byReceiver @9 :Bool;
+    }
+    open :group {            # from the sender, as a request: the first message
+      name @10 :Text;
+      opener @11 :UInt64;    # the incarnation of the sender's actor
+    }
+    probe :group {           # from the sender: is all there? A grant answers it
+      offset @12 :UInt64;    # behind the last byte that was sent
     }
   }
 

@@ -39,6 +39,7 @@ struct SupervisorSpec {
   backoffFactor @5 :Float64;
   backoffJitter @6 :Float64;
   children @7 :List(ChildSpec);
+  replica @8 :ChildSpec;          # null: no group
 }
 
 struct StartChild {
@@ -52,8 +53,7 @@ struct StopChild {
 }
 
 struct ScaleChildren {
-  # To a group, as an ask: make the children named "0" … "count - 1" the only ones with numbers for names. What
-  # is missing is made like child "0".
+  # To a group, as an ask: make the children named "0" … "count - 1" the only ones with numbers for names.
   count @0 :UInt32;
 }
 
@@ -101,6 +101,17 @@ struct ActorStatus {
   lastError @3 :Text;
   order @4 :UInt32;      # among its siblings
   mailbox @5 :UInt64;
+}
+
+struct InjectFault {
+  # A node to its worker process; runtime/actor/fault_order.hpp, whose enumerators have these numbers.
+  kind @0 :UInt8;
+  path @1 :Text;
+  from @2 :Text;
+  text @3 :Text;
+  durationNs @4 :Int64;
+  probability @5 :Float64;
+  count @6 :UInt32;
 }
 
 struct Subscribe {

@@ -1,9 +1,10 @@
 """Installs a build into a folder of its own and uses it as a stranger would.
 
-usage: installed.py BUILD_FOLDER README EMBED COMPILER...
+usage: installed.py BUILD_FOLDER README EMBED APPLICATION COMPILER...
 
 Every header that an installed header includes must be installed. EMBED and the README's first C++ block are compiled
-by what pkg-config says of `troupe`, and run; the README's program finds a small set in MNIST's format.
+by what pkg-config says of `troupe`, and run; the README's program finds a small set in MNIST's format. APPLICATION is a
+folder with an application of actors, which needs `troupe-runtime`.
 """
 import gzip
 import os
@@ -32,7 +33,18 @@ def write_digits(folder, count=300):
     write_idx(folder / "train-labels-idx1-ubyte.gz", [count], labels)
 
 
-def main(build, readme, embed, compiler):
+def application(folder, source, compiler, environment, run_environment):
+    """Builds the embedding application as its first lines say, and runs it."""
+    for name in ("embed.cpp", "embed.yaml", "greeting.capnp"):
+        (folder / name).write_bytes((source / name).read_bytes())
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "troupe-runtime", "capnp"], env=environment, check=True,
+                           capture_output=True, text=True).stdout.split()
+    subprocess.run(["capnp", "compile", "-oc++", "greeting.capnp"], cwd=folder, check=True)
+    subprocess.run([*compiler, "embed.cpp", "greeting.capnp.c++", "-o", "application", *flags], cwd=folder, check=True)
+    return subprocess.run(["./application"], cwd=folder, env=run_environment, timeout=60).returncode
+
+
+def main(build, readme, embed, actors, compiler):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", folder], check=True)
@@ -42,7 +54,7 @@ def main(build, readme, embed, compiler):
             return 1
 
         pc = next(folder.rglob("troupe.pc")).parent
-        environment = {**os.environ, "PKG_CONFIG_PATH": str(pc), "PKG_CONFIG_SYSROOT_DIR": name}
+        pkg_config = environment = {**os.environ, "PKG_CONFIG_PATH": str(pc), "PKG_CONFIG_SYSROOT_DIR": name}
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", "troupe"], env=environment, check=True,
                                capture_output=True, text=True).stdout.split()
         library = next(folder.rglob("libtroupe.so")).parent
@@ -58,8 +70,13 @@ def main(build, readme, embed, compiler):
             if ended.returncode != 0:
                 print(f"{source.name} ended with {ended.returncode}")
                 return 1
-        return 0
+        built = folder / "application_of_actors"
+        built.mkdir()
+        ended = application(built, pathlib.Path(actors), compiler, pkg_config, environment)
+        if ended != 0:
+            print(f"the application of actors ended with {ended}")
+        return ended
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:4], sys.argv[4:]))
+    sys.exit(main(*sys.argv[1:5], sys.argv[5:]))

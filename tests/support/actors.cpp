@@ -11,6 +11,7 @@
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
+#include "runtime/cluster/shared_memory.hpp"
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
 #include "tests/messages.capnp.h"
@@ -77,6 +78,10 @@ class Counter : public Actor {
     if (order.what == "keep") return kept_.add(std::move(reply));
     if (order.what == "malformed")
       return read_head<wire::Total>(Frame{}, [](wire::Total::Reader) {});
+    if (order.what == "memory") {
+      context_.memory(order.whom)->writable_bytes()[0] = std::byte{42};
+      return reply.answer(total_frame(total_));
+    }
     if (order.what == "wait") {
       const auto late = std::make_shared<Reply>(std::move(reply));
       context_.after(std::chrono::milliseconds{100},

@@ -14,6 +14,7 @@ namespace troupe::test {
 ///     throw     throws "poked"               end      ends normally
 ///     keep      keeps the reply              sum      asks `whom` for its Total and answers with it
 ///     wait      answers in 100 ms            malformed reads the frame as another type
+///     memory    writes 42 into the first byte of the shared memory `whom`
 ///     hang      blocks its thread until release_hanging() is called
 ///
 /// "late": is ready 50 ms after it was made. "refuses": its constructor throws. "stubborn": does not end when asked.

@@ -44,11 +44,16 @@ struct NodeFixture {
                        const std::string& whom = "") {
     return node->ask<wire::Poke>(path, poke_frame(what, whom), std::chrono::seconds{20});
   }
-  /// Asks until somebody answers: a restart may be under way. Gives up after 30 s.
+  /// Asks when it is there: a restart may be under way. What answers is there for good, but for a race with a
+  /// restart that has not begun yet; so it asks again.
   runtime::Answer ask_until_answered(const std::string& path) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+    node->wait_until_running(path, std::chrono::seconds{30});
     runtime::Answer answer = ask_total(path);
-    while (!answer.ok() && std::chrono::steady_clock::now() < until) answer = ask_total(path);
+    while (!answer.ok() && std::chrono::steady_clock::now() < until) {
+      node->wait_until_running(path, std::chrono::seconds{30});
+      answer = ask_total(path);
+    }
     return answer;
   }
   runtime::ProcessRow row(const std::string& path) {

@@ -131,7 +131,7 @@ TEST_CASE("ChannelReceiver: whatever a peer claims ends the channel and takes no
   CHECK(told(runtime::encode_data(0, 0, 64, item.bytes().subspan(128))) ==
         "frame: expected its magic, got other bytes");
   CHECK(told(runtime::encode_grant(0, 5)) == "channel: expected data or the end, got a grant");
-  CHECK(told(runtime::encode_end(0, {}, 64)) ==
+  CHECK(told(runtime::encode_end(0, runtime::ChannelSide::sender, {}, 64)) ==
         "channel: expected 64 bytes of whole items, got 0: a message was lost");
   told(item);
   told(Frame{});

@@ -57,6 +57,7 @@ TEST_CASE_FIXTURE(NodeFixture, "Node: a silent actor costs its asker no more tha
 TEST_CASE_FIXTURE(NodeFixture, "Node: children are added, stopped and scaled while it runs") {
   SupervisorSpec group;
   group.children = {child("0"), child("1")};
+  group.replica = std::make_shared<const ChildSpec>(child(""));
   ChildSpec spec;
   spec.name = "g";
   spec.supervisor = std::make_shared<const SupervisorSpec>(group);

@@ -5,6 +5,8 @@
 
 #include <chrono>
 
+#include "runtime/base/error.hpp"
+#include "runtime/cluster/shared_memory.hpp"
 #include "tests/support/node_fixture.hpp"
 
 using namespace troupe;
@@ -99,7 +101,31 @@ TEST_CASE_FIXTURE(NodeFixture, "Process: a whole subtree lives in one, under its
 
 TEST_CASE_FIXTURE(NodeFixture, "Process: memory is shared with it") {
   const auto memory = node->share("numbers", 4096);
-  REQUIRE(memory);
   start({isolated(child("far"))});
-  CHECK(ask_until_answered("/far").ok());
+  CHECK(poke("/far", "memory", "numbers").ok());
+  CHECK(memory->bytes()[0] == std::byte{42});
+  CHECK(poke("/far", "memory", "none").failure().text.find("there is no shared memory \"none\"") != std::string::npos);
+  // The next process has it too.
+  REQUIRE(ask_until_answered("/far").ok());
+  memory->writable_bytes()[0] = std::byte{0};
+  CHECK(poke("/far", "memory", "numbers").ok());
+  CHECK(memory->bytes()[0] == std::byte{42});
+}
+
+TEST_CASE_FIXTURE(NodeFixture, "Process: faults reach the actors in it") {
+  start({isolated(child("far")), child("near")});
+  FaultOrder fault;
+  fault.path = "/far";
+  fault.kind = FaultOrder::Kind::drop;
+  node->inject(fault);
+  node->tell<wire::Add>("/far", add_frame(1));
+  node->tell<wire::Add>("/far", add_frame(10));
+  CHECK(total("/far") == 10);
+  fault.kind = FaultOrder::Kind::throw_next;
+  fault.text = "injected";
+  node->inject(fault);
+  CHECK(poke("/far", "keep").failure().text.find("injected") != std::string::npos);
+  REQUIRE(ask_until_answered("/far").ok());
+  fault.path = "/nobody";
+  CHECK_THROWS_AS(node->inject(fault), Error);
 }

@@ -75,6 +75,11 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(failure(kept).text == "/a ended (failed): poked");
 }
 
+TEST_CASE_FIXTURE(Fixture, "Cell: a request that the actor ends with is answered with its end") {
+  node.start(tree({child("a")}));
+  CHECK(failure(node.ask<wire::Poke>("/a", poke_frame("end"))).text == "/a ended (normal)");
+}
+
 TEST_CASE_FIXTURE(Fixture,
                   "Cell: a request to nobody fails at once, a silent one at its deadline and not "
                   "before (CELL-2)") {
