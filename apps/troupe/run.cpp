@@ -1,8 +1,8 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <csignal>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <string>
