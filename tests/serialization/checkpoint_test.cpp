@@ -3,6 +3,7 @@
 #include "runtime/base/error.hpp"
 #include "tests/serialization/checkpoint_format_1.hpp"
 #include "tests/support/file_double.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace troupe;
 using namespace troupe::serialization;
@@ -11,6 +12,7 @@ using troupe::gpu::Shape;
 using troupe::test::as_bytes;
 using troupe::test::FileDouble;
 using troupe::test::PowerCut;
+using troupe::test::TemporaryFolder;
 
 namespace {
 
@@ -97,9 +99,8 @@ const std::string state_2 = "/job/step-000000000002/state.safetensors";
 TEST_CASE("Checkpoint: comes back whole, from the double and from a real disk") {
   FileDouble disk = disk_with({7});
   check_is(read_checkpoint(disk, "/job/" + checkpoint_name(7)), 7);
-  std::string folder =
-      (std::filesystem::temp_directory_path() / "troupe-checkpoint-XXXXXX").string();
-  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const TemporaryFolder made;
+  const std::string& folder = made.path();
   for (const std::uint64_t step : {7U, 10U}) {
     write_checkpoint(posix_files(), folder + '/' + checkpoint_name(step), record(step),
                      State{step}.tensors());
@@ -109,7 +110,6 @@ TEST_CASE("Checkpoint: comes back whole, from the double and from a real disk") 
   REQUIRE(found.checkpoint.has_value());
   check_is(*found.checkpoint, 10);
   CHECK(found.refused.empty());
-  remove_all(posix_files(), folder);
 }
 
 TEST_CASE("Checkpoint: nothing is overwritten, and what does not fit is not begun") {

@@ -5,6 +5,7 @@
 #include "tests/serialization/safetensors_examples.hpp"
 #include "tests/support/file_double.hpp"
 #include "tests/support/skip.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace troupe;
 using namespace troupe::serialization;
@@ -19,8 +20,8 @@ TEST_CASE("Safetensors: the public Python package reads what we write, and we wh
   if (std::system((python + " -c 'import numpy, safetensors' 2>/dev/null").c_str()) != 0) {
     return test::skip(python + " cannot import numpy and safetensors (set TROUPE_PYTHON)");
   }
-  std::string folder = (std::filesystem::temp_directory_path() / "troupe-python-XXXXXX").string();
-  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const test::TemporaryFolder made;
+  const std::string& folder = made.path();
   FileSystem& files = posix_files();
   write_atomically(files, folder + "/ours", to_safetensors(all_types(), {{"format", "pt"}}));
   // Reads our file, compares bits by its own account, and writes anew what numpy has a type for.
@@ -44,5 +45,4 @@ safetensors.numpy.save_file(arrays, sys.argv[2], {"written by": "python"})
   std::erase_if(expected, [](const auto& tensor) { return tensor.dtype == DType::bf16; });
   check_same(expected, theirs);
   CHECK(theirs.metadata() == SafetensorsMetadata{{"written by", "python"}});
-  remove_all(files, folder);
 }

@@ -5,41 +5,24 @@
 #include <unistd.h>
 
 #include "runtime/base/error.hpp"
+#include "tests/support/error_code.hpp"
 #include "tests/support/file_double.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace troupe;
 using troupe::test::as_bytes;
+using troupe::test::code_of;
 using troupe::test::FileDouble;
 using troupe::test::PowerCut;
+using troupe::test::TemporaryFolder;
 using troupe::test::text_of;
 
 namespace {
-
-/// A folder that is gone with the test case.
-struct ScratchFolder {
-  ScratchFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "troupe-file-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path = pattern;
-  }
-  ~ScratchFolder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
 
 void put(FileSystem& files, const std::string& path, std::string_view text) {
   const auto file = files.create(path);
   file->write(as_bytes(text));
   file->sync();
-}
-
-ErrorCode code_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  FAIL("no Error was thrown");
-  return ErrorCode::bug;
 }
 
 /// What both the machine's files and their double must do.
@@ -88,8 +71,8 @@ void check_contract(FileSystem& files, const std::string& root) {
 }  // namespace
 
 TEST_CASE("FileSystem: the machine's files keep the contract") {
-  const ScratchFolder scratch;
-  check_contract(posix_files(), scratch.path);
+  const TemporaryFolder scratch;
+  check_contract(posix_files(), scratch.path());
 }
 
 TEST_CASE("FileSystem: the double keeps the same contract") {
@@ -99,8 +82,8 @@ TEST_CASE("FileSystem: the double keeps the same contract") {
 }
 
 TEST_CASE("FileSystem: an error names path, operation and the system's reason") {
-  const ScratchFolder scratch;
-  const std::string path = scratch.path + "/none";
+  const TemporaryFolder scratch;
+  const std::string path = scratch.path() + "/none";
   CHECK_THROWS_WITH_AS(posix_files().read(path, 1),
                        (path + ": read: No such file or directory").c_str(), Error);
   CHECK_THROWS_WITH_AS(posix_files().sync_folder(path),
@@ -108,13 +91,13 @@ TEST_CASE("FileSystem: an error names path, operation and the system's reason") 
 }
 
 TEST_CASE("FileSystem: a used-up limit is told apart from bad input") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   rlimit before{};
   REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
   rlimit none = before;
   none.rlim_cur = 0;
   REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
-  const ErrorCode code = code_of([&] { posix_files().create(scratch.path + "/x"); });
+  const ErrorCode code = code_of([&] { posix_files().create(scratch.path() + "/x"); });
   setrlimit(RLIMIT_NOFILE, &before);
   CHECK(code == ErrorCode::exhausted);
   if (std::filesystem::exists("/dev/full")) {
@@ -124,23 +107,24 @@ TEST_CASE("FileSystem: a used-up limit is told apart from bad input") {
 }
 
 TEST_CASE("FileSystem: a pipe is refused and not waited for") {
-  const ScratchFolder scratch;
-  const std::string pipe = scratch.path + "/pipe";
+  const TemporaryFolder scratch;
+  const std::string pipe = scratch.path() + "/pipe";
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
   CHECK(posix_files().kind(pipe) == PathKind::other);
   CHECK_THROWS_AS(posix_files().read(pipe, 1), Error);
 }
 
 TEST_CASE("remove_all: removes a link and not what it leads to") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   FileSystem& files = posix_files();
-  files.create_folder(scratch.path + "/kept");
-  put(files, scratch.path + "/kept/a", "a");
-  files.create_folder(scratch.path + "/gone");
-  REQUIRE(symlink((scratch.path + "/kept").c_str(), (scratch.path + "/gone/link").c_str()) == 0);
-  remove_all(files, scratch.path + "/gone");
-  CHECK(files.list(scratch.path) == std::vector<std::string>{"kept"});
-  CHECK(text_of(files, scratch.path + "/kept/a") == "a");
+  files.create_folder(scratch.path() + "/kept");
+  put(files, scratch.path() + "/kept/a", "a");
+  files.create_folder(scratch.path() + "/gone");
+  REQUIRE(symlink((scratch.path() + "/kept").c_str(), (scratch.path() + "/gone/link").c_str()) ==
+          0);
+  remove_all(files, scratch.path() + "/gone");
+  CHECK(files.list(scratch.path()) == std::vector<std::string>{"kept"});
+  CHECK(text_of(files, scratch.path() + "/kept/a") == "a");
 }
 
 TEST_CASE("FileSystem: names beside a path") {

@@ -9,9 +9,11 @@
 
 #include "runtime/base/error.hpp"
 #include "tests/support/doctest_std.hpp"
+#include "tests/support/error_code.hpp"
 
 using namespace troupe;
 using namespace troupe::runtime;
+using troupe::test::code_of;
 
 namespace {
 
@@ -19,16 +21,6 @@ FileDescriptor copy_of(const SharedMemory& memory) {
   FileDescriptor copy{::fcntl(memory.descriptor(), F_DUPFD_CLOEXEC, 0)};
   REQUIRE(copy);
   return copy;
-}
-
-ErrorCode code_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  FAIL("no Error was thrown");
-  return ErrorCode::bug;
 }
 
 }  // namespace

@@ -1,119 +1,11 @@
 #include "runtime/config/config.hpp"
 
-#include <fstream>
-#include <iterator>
-
-#include "runtime/registry.hpp"
-#include "tests/support/no_actor.hpp"
+#include "tests/runtime/config/examples.hpp"
 #include "tests/support/temporary_file.hpp"
 
 namespace troupe::runtime {
-namespace {
 
-Registry example_registry() {
-  Registry registry;
-  registry.add({"counter",
-                "Counts what it is told, and says how far it came when asked, which is all that it "
-                "can do, and "
-                "enough for an example.",
-                {{.name = "start",
-                  .type = ParameterType::integer,
-                  .help = "Where it starts.",
-                  .default_value = ParameterValue{std::int64_t{0}},
-                  .minimum = 0,
-                  .maximum = 100,
-                  .belongs_to = BelongsTo::job}},
-                test::no_actor});
-  registry.add({"worker",
-                "Works.",
-                {{.name = "feed", .type = ParameterType::path, .help = "Who feeds it."},
-                 {.name = "greeting",
-                  .type = ParameterType::text,
-                  .help = "What it says.",
-                  .default_value = ParameterValue{std::string{"hi"}}}},
-                test::no_actor});
-  registry.add({"every_kind",
-                "Has a parameter of each kind.",
-                {{.name = "on",
-                  .type = ParameterType::boolean,
-                  .help = "",
-                  .default_value = ParameterValue{false}},
-                 {.name = "rate",
-                  .type = ParameterType::number,
-                  .help = "",
-                  .default_value = ParameterValue{0.1},
-                  .belongs_to = BelongsTo::job},
-                 {.name = "every",
-                  .type = ParameterType::duration,
-                  .help = "How often.",
-                  .default_value = ParameterValue{Duration{std::chrono::seconds{1}}},
-                  .minimum = 0.5},
-                 {.name = "room",
-                  .type = ParameterType::size,
-                  .help = "",
-                  .default_value = ParameterValue{std::int64_t{1024}}},
-                 {.name = "mode",
-                  .type = ParameterType::text,
-                  .help = "",
-                  .default_value = ParameterValue{std::string{"fast"}},
-                  .choices = {"fast", "exact"}},
-                 {.name = "names",
-                  .type = ParameterType::texts,
-                  .help = "",
-                  .default_value = ParameterValue{std::vector<std::string>{}}},
-                 {.name = "weights",
-                  .type = ParameterType::numbers,
-                  .help = "",
-                  .unit = "kg",
-                  .default_value = ParameterValue{std::vector<double>{1, 2.5}}}},
-                test::no_actor});
-  return registry;
-}
-
-ConfigOptions options(std::vector<Override> overrides = {}) {
-  ConfigOptions result;
-  result.overrides = std::move(overrides);
-  result.environment = [](std::string_view name) -> std::optional<std::string> {
-    if (name == "FIVE") return "5";
-    if (name == "EMPTY") return "";
-    if (name == "YAML") return "[a, b]: ${FIVE}";
-    return std::nullopt;
-  };
-  return result;
-}
-
-ConfigResult read(const std::string& text, std::vector<Override> overrides = {}) {
-  return read_config(text, "demo.yaml", example_registry(), options(std::move(overrides)));
-}
-
-/// Each on a line; a text, so that a failure shows it.
-std::string problems(const ConfigResult& result) {
-  std::string lines;
-  for (const Problem& problem : result.problems) lines += to_string(problem) + "\n";
-  return lines;
-}
-
-/// The full example of the reference.
-std::string documented_example() {
-  std::ifstream file{std::filesystem::path{__FILE__}.parent_path() / "../../../docs/config.md"};
-  const std::string text{std::istreambuf_iterator<char>{file}, {}};
-  const std::string fence = "```yaml\n";
-  const std::size_t start = text.find(fence);
-  REQUIRE(start != std::string::npos);
-  return text.substr(start + fence.size(), text.find("```\n", start + 3) - start - fence.size());
-}
-
-const ChildSpec& child(const SupervisorSpec& spec, std::string_view name) {
-  const auto found = std::ranges::find(spec.children, name, &ChildSpec::name);
-  REQUIRE(found != spec.children.end());
-  return *found;
-}
-
-std::string actor(const std::string& more) {
-  return "name: n\nactors:\n  - {name: a, type: counter}\n  - {name: b, " + more + "}\n";
-}
-
-}  // namespace
+using namespace test;
 
 TEST_CASE("Config: the documented example is read as documented") {
   const ConfigResult result = read(documented_example());
@@ -339,92 +231,6 @@ actors:
 )");
 }
 
-TEST_CASE("Config: what explain() prints reads back as the same tree") {
-  const std::string every = R"(name: n
-strategy: one_for_all
-backoff: {first: 1.5ms, factor: 1.1}
-actors:
-  - name: "0"
-    type: every_kind
-    replicas: 0
-    isolation: process
-    with:
-      on: true
-      rate: 1e-300
-      every: 90s
-      room: 64MiB
-      mode: exact
-      names: ["true", "", "a b", "$${x}", "\"\\\n\x01ü", null_, "- x", "1"]
-      weights: [0.1, -3, 1e22]
-  - {name: w, type: worker, replicas: 2, with: {feed: w/1}, restart: temporary, start_within: 23h}
-  - name: s
-    supervisor: {intensity: 0}
-    stop_within: 7s
-    restart: transient
-    actors: []
-  - {name: big, type: counter, replicas: 5000}
-)";
-  const Registry registry = example_registry();
-  for (const std::string& text : {every, documented_example()}) {
-    const ConfigResult first = read(text);
-    REQUIRE(problems(first) == "");
-    const std::string explained = explain(first.config, registry);
-    const ConfigResult second = read(explained);
-    CHECK(problems(second) == "");
-    CHECK(explain(second.config, registry) == explained);
-    CHECK(job_fingerprint(second.config, registry) == job_fingerprint(first.config, registry));
-    CHECK(second.config.groups.size() == first.config.groups.size());
-  }
-  CHECK(child(read(every).config.root, "w").start_within == std::chrono::hours{24});
-}
-
-TEST_CASE("Config: explain() fills in every default and marks what belongs to the job") {
-  const Registry registry = example_registry();
-  CHECK(explain(read("name: n\nactors: [{name: a, type: counter}]\n").config, registry) ==
-        R"(name: n
-strategy: one_for_one
-intensity: 3
-period: 5s
-backoff: {first: 0s, limit: 30s, factor: 2, jitter: 0.2}
-actors:
-  - name: a
-    type: counter
-    with:
-      start: 0  # job
-    restart: permanent
-    isolation: none
-    start_within: 30s
-    stop_within: 5s
-)");
-}
-
-TEST_CASE("Config: the fingerprint changes with the job, and with nothing else") {
-  const Registry registry = example_registry();
-  const std::string text = R"(name: n
-actors:
-  - {name: store, type: counter, replicas: 2, with: {start: 5}}
-  - {name: w, type: worker, with: {feed: store}}
-)";
-  const auto fingerprint = [&](std::vector<Override> overrides) {
-    const ConfigResult result = read(text, std::move(overrides));
-    CHECK(problems(result) == "");
-    return job_fingerprint(result.config, registry);
-  };
-  const std::string job = fingerprint({});
-  CHECK(job.size() == 64);
-  for (const Override& same : std::vector<Override>{{"store.replicas", "0"},
-                                                    {"store.replicas", "7"},
-                                                    {"name", "m"},
-                                                    {"intensity", "9"},
-                                                    {"store.restart", "temporary"},
-                                                    {"w.with.greeting", "x"},
-                                                    {"store.with.start", "5"}})
-    CHECK(fingerprint({same}) == job);
-  CHECK(fingerprint({{"store.with.start", "6"}}) != job);
-  CHECK(fingerprint({{"store.name", "shop"}, {"w.with.feed", "shop"}}) != job);
-  CHECK(fingerprint({{"w.type", "counter"}, {"w.with", "{}"}}) != job);
-}
-
 TEST_CASE("Config: depth, size and number have limits") {
   const auto nested = [](std::size_t depth) {
     return "a: " + std::string(depth, '[') + std::string(depth, ']');
@@ -513,33 +319,6 @@ TEST_CASE("Config: a file is read with its plugins, from its own folder") {
   CHECK(result.problems[0].what ==
         "plugin " + (std::filesystem::current_path() / "absent.so").string() + ": no such file");
   CHECK(result.problems[1].line == 4);
-}
-
-TEST_CASE("Config: types are described within 100 columns") {
-  const std::string text = describe_types(example_registry());
-  CHECK(
-      text ==
-      R"(counter (application): Counts what it is told, and says how far it came when asked, which is all
-  that it can do, and enough for an example.
-  start  integer, default 0, 0 to 100, job
-         Where it starts.
-
-every_kind (application): Has a parameter of each kind.
-  on       boolean, default false, run
-  rate     number, default 0.1, job
-  every    duration, default 1s, at least 500ms, run
-           How often.
-  room     size, default 1024, run
-  mode     text, default fast, one of fast | exact, run
-  names    texts, default [], run
-  weights  numbers in kg, default [1, 2.5], run
-
-worker (application): Works.
-  feed      path, required, run
-            Who feeds it.
-  greeting  text, default hi, run
-            What it says.
-)");
 }
 
 }  // namespace troupe::runtime

@@ -18,18 +18,20 @@ namespace {
 
 struct Node {
   explicit Node(const std::string& path, ControlLimits limits = {})
-      : server{path,
-               {{"echo", [](const std::string& request, ControlAnswer answer) { answer.ok(request); }},
-                {"fail", [](const std::string&, ControlAnswer answer) { answer.error("two\nlines"); }},
-                {"keep", [this](const std::string&, const ControlAnswer& answer) { kept.put(answer); }},
-                {"count",
-                 [](const std::string&, ControlAnswer answer) {
-                   for (int i = 0; i < 3; ++i) answer.line(std::to_string(i));
-                   answer.end();
-                 }}},
-               clock,
-               limits} {}
-  HandClock clock;
+      : server{
+            path,
+            {{"echo", [](const std::string& request, ControlAnswer answer) { answer.ok(request); }},
+             {"fail", [](const std::string&, ControlAnswer answer) { answer.error("two\nlines"); }},
+             {"keep",
+              [this](const std::string&, const ControlAnswer& answer) { kept.put(answer); }},
+             {"count",
+              [](const std::string&, ControlAnswer answer) {
+                for (int i = 0; i < 3; ++i) answer.line(std::to_string(i));
+                answer.end();
+              }}},
+            clock,
+            limits} {}
+  VirtualClock clock;
   Slot<ControlAnswer> kept;
   ControlServer server;
 };
@@ -71,8 +73,8 @@ constexpr std::string_view echo = R"({"command":"echo"})";
 }  // namespace
 
 TEST_CASE("ControlClient: a request returns the value of its answer") {
-  const ScratchFolder folder;
-  const std::string path = folder.path + "/a.sock";
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/a.sock";
   const Node node{path};
   ControlClient client{path, long_time};
   CHECK(client.request(echo, long_time) == R"({"command":"echo"})");
@@ -84,8 +86,8 @@ TEST_CASE("ControlClient: a request returns the value of its answer") {
 }
 
 TEST_CASE("ControlClient: a stream is passed on line by line, for as long as it is wanted") {
-  const ScratchFolder folder;
-  const std::string path = folder.path + "/a.sock";
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/a.sock";
   const Node node{path};
   ControlClient client{path, long_time};
   std::vector<std::string> lines;
@@ -106,23 +108,23 @@ TEST_CASE("ControlClient: a stream is passed on line by line, for as long as it 
 }
 
 TEST_CASE("ControlClient: where no such node runs, those that do are named") {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   const auto connect = [&](const std::string& name) {
     return error_of(
         [&] {
-          ControlClient{folder.path + "/" + name + ".sock", long_time};
+          ControlClient{folder.path() + "/" + name + ".sock", long_time};
         },
         ErrorCode::disconnected);
   };
   CHECK(connect("train") == "no node named \"train\" is running; none is");
-  const Node b{folder.path + "/b.sock"}, a{folder.path + "/a.sock"};
+  const Node b{folder.path() + "/b.sock"}, a{folder.path() + "/a.sock"};
   CHECK(connect("train") == "no node named \"train\" is running; running: a, b");
 }
 
 TEST_CASE("ControlClient: another user's node is not talked to") {
   if (::geteuid() != 0) return skip("only root can become another user");
-  const ScratchFolder folder;
-  const std::string path = folder.path + "/a.sock";
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/a.sock";
   const Node node{path};
   std::string closed_folder, open_to_all;
   std::thread other{[&] {
@@ -132,7 +134,7 @@ TEST_CASE("ControlClient: another user's node is not talked to") {
     if (::syscall(SYS_setresuid, -1, 65534, -1) != 0) return;
     closed_folder = connect();
     if (::syscall(SYS_setresuid, -1, 0, -1) != 0) return;
-    ::chmod(folder.path.c_str(), 0755);
+    ::chmod(folder.path().c_str(), 0755);
     ::chmod(path.c_str(), 0666);
     if (::syscall(SYS_setresuid, -1, 65534, -1) != 0) return;
     open_to_all = connect();
@@ -143,8 +145,8 @@ TEST_CASE("ControlClient: another user's node is not talked to") {
 }
 
 TEST_CASE("ControlClient: an answer that does not come in time is an error") {
-  const ScratchFolder folder;
-  const std::string path = folder.path + "/a.sock";
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/a.sock";
   Node node{path};
   ControlClient client{path, long_time};
   const std::string text =
@@ -155,8 +157,8 @@ TEST_CASE("ControlClient: an answer that does not come in time is an error") {
 }
 
 TEST_CASE("ControlClient: a node that ends, refuses or babbles is one line") {
-  const ScratchFolder folder;
-  const std::string path = folder.path + "/a.sock";
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/a.sock";
   const auto talk = [&](const std::string& says, ErrorCode code) {
     const RawNode node{path, says};
     ControlClient client{path, long_time};
@@ -173,8 +175,8 @@ TEST_CASE("ControlClient: a node that ends, refuses or babbles is one line") {
 }
 
 TEST_CASE("ControlClient: what a full node says before it closes is heard") {
-  const ScratchFolder folder;
-  const std::string path = folder.path + "/a.sock";
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/a.sock";
   ControlLimits limits;
   limits.connections = 1;
   const Node node{path, limits};

@@ -44,18 +44,18 @@ TEST_CASE("control_path: one byte too many is refused, naming the limit") {
 }
 
 TEST_CASE("running_nodes: it names those that answer, sorted, and nothing else") {
-  const ScratchFolder folder;
-  const HandClock clock;
-  CHECK(running_nodes(folder.path + "/none").empty());
-  const ControlServer b{folder.path + "/b.1.sock", {}, clock};
-  const ControlServer a{folder.path + "/a.sock", {}, clock};
+  const TemporaryFolder folder;
+  const VirtualClock clock;
+  CHECK(running_nodes(folder.path() + "/none").empty());
+  const ControlServer b{folder.path() + "/b.1.sock", {}, clock};
+  const ControlServer a{folder.path() + "/a.sock", {}, clock};
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un stale{};
   stale.sun_family = AF_UNIX;
-  const std::string path = folder.path + "/stale.sock";
+  const std::string path = folder.path() + "/stale.sock";
   std::memcpy(stale.sun_path, path.data(), path.size());
   REQUIRE(::bind(socket, reinterpret_cast<const sockaddr*>(&stale), sizeof(stale)) == 0);
   ::close(socket);
-  std::filesystem::create_directory(folder.path + "/folder.sock");
-  CHECK(running_nodes(folder.path) == std::vector<std::string>{"a", "b.1"});
+  std::filesystem::create_directory(folder.path() + "/folder.sock");
+  CHECK(running_nodes(folder.path()) == std::vector<std::string>{"a", "b.1"});
 }

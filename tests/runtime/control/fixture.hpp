@@ -5,47 +5,27 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
+#include <map>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include "runtime/base/clock.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/virtual_clock.hpp"
 #include "runtime/control/control_answer.hpp"
+#include "runtime/control/control_server.hpp"
 #include "tests/support/doctest_std.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace troupe::test {
 
 constexpr Duration long_time = std::chrono::minutes{2};  ///< longer than any test may wait
-
-/// A folder that is gone with the test case.
-struct ScratchFolder {
-  ScratchFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "troupe-ctl-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    path = pattern;
-  }
-  ~ScratchFolder() { std::filesystem::remove_all(path); }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  std::string path;
-};
-
-/// A clock that tests move. Any thread may read it.
-class HandClock final : public Clock {
- public:
-  TimePoint now() const override { return TimePoint{Duration{now_.load()}}; }
-  void advance(Duration by) { now_ += by.count(); }
-
- private:
-  std::atomic<std::int64_t> now_ = 1;
-};
 
 /// One value that crosses from one thread to another.
 template <class T>
@@ -150,5 +130,45 @@ std::string error_of(Action action, ErrorCode code) {
 inline bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
+
+/// A server with commands that a test completes by hand, on a clock that it moves.
+struct ControlledNode {
+  explicit ControlledNode(runtime::ControlLimits limits = {})
+      : server{path(), handlers(), clock, limits} {}
+
+  std::string path() const { return folder.path() + "/a/node.sock"; }
+
+  std::map<std::string, runtime::ControlServer::Handler> handlers() {
+    return {{"echo",
+             [](const std::string& request, runtime::ControlAnswer answer) { answer.ok(request); }},
+            {"throw", [](const std::string&,
+                         const runtime::ControlAnswer&) { throw std::runtime_error{"no\nway"}; }},
+            {"throw int", [](const std::string&, const runtime::ControlAnswer&) { throw 1; }},
+            {"drop", [](const std::string&, const runtime::ControlAnswer&) {}},
+            {"keep", [this](const std::string&,
+                            const runtime::ControlAnswer& answer) { kept.put(answer); }},
+            {"stream", [this](const std::string&, runtime::ControlAnswer answer) {
+               answer.stream();
+               kept.put(answer);
+             }}};
+  }
+
+  void advance(Duration by) {
+    clock.advance(by);
+    server.wake();
+  }
+
+  /// Returns once the server has looked at all that was done to its connections before. (The first answer
+  /// may come of a look that had begun before.)
+  void settle() {
+    RawClient client{path()};
+    for (int i = 0; i < 2; ++i) CHECK(contains(client.ask(R"({"command":"echo"})"), "ok"));
+  }
+
+  TemporaryFolder folder;
+  VirtualClock clock;
+  Slot<runtime::ControlAnswer> kept;
+  runtime::ControlServer server;
+};
 
 }  // namespace troupe::test

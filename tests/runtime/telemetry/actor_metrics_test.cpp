@@ -2,11 +2,11 @@
 
 #include <numeric>
 
-#include "tests/runtime/telemetry/manual_clock.hpp"
+#include "runtime/base/virtual_clock.hpp"
 
 using namespace troupe::runtime;
 using namespace std::chrono_literals;
-using troupe::test::ManualClock;
+using troupe::VirtualClock;
 
 TEST_CASE("ActorMetrics: actors of one type share their series, and each type has its own") {
   Metrics metrics;
@@ -22,7 +22,7 @@ TEST_CASE("ActorMetrics: actors of one type share their series, and each type ha
 
 TEST_CASE("HandlerTimer: counts every message and times one in 16, the first included") {
   Metrics metrics;
-  ManualClock clock;
+  VirtualClock clock;
   ActorMetrics actor{metrics, "loader"};
   HandlerTimer timer{actor, clock};
   for (int i = 0; i < 33; ++i) {

@@ -9,12 +9,12 @@
 #include <thread>
 
 #include "runtime/base/error.hpp"
-#include "tests/runtime/telemetry/manual_clock.hpp"
+#include "runtime/base/virtual_clock.hpp"
 
 using namespace troupe;
 using namespace troupe::runtime;
 using namespace std::chrono_literals;
-using troupe::test::ManualClock;
+using troupe::VirtualClock;
 
 namespace {
 
@@ -28,7 +28,7 @@ struct Fixture {
     return [this](std::string_view line) { lines.emplace_back(line); };
   }
 
-  ManualClock clock;
+  VirtualClock clock;
   std::vector<std::string> lines;
 };
 

@@ -7,15 +7,15 @@
 #include <thread>
 
 #include "runtime/base/error.hpp"
-#include "tests/runtime/telemetry/manual_clock.hpp"
+#include "runtime/base/virtual_clock.hpp"
 #include "tests/support/file_double.hpp"
 
 using namespace troupe;
 using namespace troupe::runtime;
 using namespace std::chrono_literals;
 using nlohmann::json;
+using troupe::VirtualClock;
 using troupe::test::FileDouble;
-using troupe::test::ManualClock;
 using troupe::test::text_of;
 
 namespace {
@@ -29,7 +29,7 @@ struct Fixture {
     return json::parse(text_of(files, "/trace.json"));
   }
 
-  ManualClock clock;
+  VirtualClock clock;
   FileDouble files;
 };
 
