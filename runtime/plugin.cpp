@@ -72,4 +72,9 @@ void load_plugin(const std::string& file, Registry& registry) {
   registry = std::move(extended);
 }
 
+bool has_plugin(const std::string& file, const Registry& registry) {
+  return std::ranges::any_of(registry.types(),
+                             [&](const auto& type) { return type.second.origin == file; });
+}
+
 }  // namespace troupe::runtime

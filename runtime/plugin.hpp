@@ -42,4 +42,7 @@ inline constexpr const char* plugin_entry_point = "troupe_plugin";
 /// unsupported if it is of another version. `registry` is what it was then.
 void load_plugin(const std::string& file, Registry& registry);
 
+/// Whether types of that file are in the registry already.
+bool has_plugin(const std::string& file, const Registry& registry);
+
 }  // namespace troupe::runtime

@@ -145,7 +145,14 @@ class WorkerProcess {
       path_ = message.path;
       changed_.notify_all();
     }
-    for (const std::string& plugin : message.plugins) load_plugin(plugin, registry_);
+    try {
+      for (const std::string& plugin : message.plugins)
+        if (!has_plugin(plugin, registry_)) load_plugin(plugin, registry_);
+    } catch (const Error& error) {  // the child's failure to start, with the reason
+      Name& name = core_.names().intern(message.path);
+      name.begin(message.incarnation, nullptr);
+      return name.down(message.incarnation, {ExitKind::failed, error.what()});
+    }
     // Below this child's own, which only grow; the node counts on in steps of its own.
     core_.count_from(message.incarnation << 24);
     message.spec.isolation = Isolation::none;

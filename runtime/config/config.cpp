@@ -56,9 +56,7 @@ void load_plugins(const Node& root, const std::string& file, Registry& registry,
                   Problems& problems) {
   for (const Located& plugin : plugins_of(root)) {
     const std::string path = plugin_file(file, plugin.text);
-    const bool is_loaded = std::ranges::any_of(
-        registry.types(), [&](const auto& type) { return type.second.origin == path; });
-    if (is_loaded) continue;
+    if (has_plugin(path, registry)) continue;
     try {
       load_plugin(path, registry);
     } catch (const Error& error) {

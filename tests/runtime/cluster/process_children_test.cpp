@@ -4,9 +4,11 @@
 #include <signal.h>
 
 #include <chrono>
+#include <cstdlib>
 
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/shared_memory.hpp"
+#include "runtime/plugin.hpp"
 #include "tests/support/node_fixture.hpp"
 
 using namespace troupe;
@@ -104,7 +106,8 @@ TEST_CASE_FIXTURE(NodeFixture, "Process: memory is shared with it") {
   start({isolated(child("far"))});
   CHECK(poke("/far", "memory", "numbers").ok());
   CHECK(memory->bytes()[0] == std::byte{42});
-  CHECK(poke("/far", "memory", "none").failure().text.find("there is no shared memory \"none\"") != std::string::npos);
+  CHECK(poke("/far", "memory", "none").failure().text.find("there is no shared memory \"none\"") !=
+        std::string::npos);
   // The next process has it too.
   REQUIRE(ask_until_answered("/far").ok());
   memory->writable_bytes()[0] = std::byte{0};
@@ -128,4 +131,30 @@ TEST_CASE_FIXTURE(NodeFixture, "Process: faults reach the actors in it") {
   REQUIRE(ask_until_answered("/far").ok());
   fault.path = "/nobody";
   CHECK_THROWS_AS(node->inject(fault), Error);
+}
+
+TEST_CASE_FIXTURE(NodeFixture, "Process: a type of a plugin is there too") {
+  const char* const plugins = std::getenv("TROUPE_TEST_PLUGINS");
+  REQUIRE(plugins != nullptr);
+  load_plugin(std::string{plugins} + "/libplugin_good.so", registry);
+  try {
+    start({isolated(child("far", "from_plugin"))}, 1);
+    FAIL("it started");
+  } catch (const Error& error) {  // what its factory throws, over there
+    CHECK(std::string{error.what()}.find("this type makes no actors") != std::string::npos);
+  }
+}
+
+TEST_CASE_FIXTURE(NodeFixture, "Process: a plugin that cannot be loaded there is the reason here") {
+  ActorType type = *registry.find("counter");
+  type.name = "lost";
+  type.origin = "/nowhere/libmine.so";
+  registry.add(type);
+  try {
+    start({isolated(child("far", "lost"))}, 1);
+    FAIL("it started");
+  } catch (const Error& error) {
+    CHECK(std::string{error.what()}.find("plugin /nowhere/libmine.so: no such file") !=
+          std::string::npos);
+  }
 }
