@@ -18,4 +18,8 @@ std::string_view to_string(ExitKind kind) {
   return "unknown";
 }
 
+std::string to_string(const Exit& exit) {
+  return std::string{to_string(exit.kind)} + (exit.reason.empty() ? "" : ": " + exit.reason);
+}
+
 }  // namespace troupe::runtime

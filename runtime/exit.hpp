@@ -26,4 +26,7 @@ struct Exit {
   bool abnormal() const { return kind != ExitKind::normal && kind != ExitKind::shutdown; }
 };
 
+/// "killed: SIGSEGV", or the kind alone.
+std::string to_string(const Exit& exit);
+
 }  // namespace troupe::runtime

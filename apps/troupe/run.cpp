@@ -61,8 +61,7 @@ int run(const Words& words, runtime::Registry& registry) {
     node.start(result.config.root);
     const std::optional<runtime::Exit> exit = node.wait();
     if (exit && exit->abnormal()) {
-      std::fprintf(stderr, "troupe run: the tree ended: %s: %s\n",
-                   std::string{to_string(exit->kind)}.c_str(), exit->reason.c_str());
+      std::fprintf(stderr, "troupe run: the tree ended: %s\n", to_string(*exit).c_str());
       code = 1;
     }
   } catch (const Error& error) {

@@ -14,10 +14,8 @@ struct ActorStatus {
   std::string state = {};  ///< "" : there is no such child any more
   std::uint64_t restarts = 0;
   std::string last_error = {};
-  std::uint32_t order = 0;    ///< among its siblings
-  TimePoint since = {};       ///< in this state
-  std::string place = {};     ///< the worker process, if it lives in one
-  std::uint64_t mailbox = 0;  ///< of an actor in a worker process: as it last said
+  std::uint32_t order = 0;  ///< among its siblings
+  TimePoint since = {};     ///< in this state
 };
 
 }  // namespace troupe::runtime

@@ -20,10 +20,6 @@
 namespace troupe::runtime {
 namespace {
 
-TimePoint later(TimePoint now, Duration delay) {
-  return delay > TimePoint::max() - now ? TimePoint::max() : now + std::max(delay, Duration{0});
-}
-
 std::string seconds(Duration duration) {
   return to_string(ParameterValue{duration});
 }
@@ -122,7 +118,7 @@ void Cell::hear(Envelope& envelope) {
     return logger_.warning(what, {{"from", envelope.from ? envelope.from->path() : "outside"}});
   }
   const HandlerSpan span{services_.trace, traced_, entry->name, envelope.trace};
-  timer_.begin();
+  const HandlerTimer::Scope timed{timer_};
   DroppedReplies dropped;
   try {
     if (is_ask) {
@@ -138,7 +134,6 @@ void Cell::hear(Envelope& envelope) {
                      {"why", error.what()}});
     dropped.refuse("a malformed " + std::string{entry->name} + ": " + error.what());
   }
-  timer_.end();
 }
 
 void Cell::complete(std::uint64_t request, const Answer& answer) {
@@ -156,8 +151,7 @@ void Cell::finish(Exit otherwise) {
   name_.set_exit(incarnation_, exit);  // what its open replies will say
   for (const auto& [id, watch] : watches_) watch.name->unwatch(watch.at_name);
   services_.timers.cancel(wake_timer_);
-  executors_
-      .clear();  // none of their jobs may outlast the state that it works on, as far as that can be had
+  executors_.clear();  // before the state that their jobs may work on, as far as that can be had
   actor_.reset();
   handlers_ = {};
   requests_.clear();
@@ -175,16 +169,14 @@ void Cell::ask_to_stop() {
 
 void Cell::stall(Duration duration) {
   stalled_ = true;
-  services_.timers.add(later(now(), duration), [mailbox = std::weak_ptr{mailbox_}] {
-    const std::shared_ptr<Mailbox> owner = mailbox.lock();
-    if (!owner) return;
-    Envelope envelope;
-    envelope.kind = EnvelopeKind::urgent;
-    envelope.run = [](Cell& cell) {
+  const TimePoint until = later(now(), std::max(duration, Duration{0}));
+  services_.timers.add(until, [mailbox = std::weak_ptr{mailbox_}] {
+    Envelope envelope = turn([](Cell& cell) {
       cell.stalled_ = false;
       for (Envelope& held : std::exchange(cell.held_, {})) cell.receive(held);
-    };
-    owner->push(std::move(envelope));
+    });
+    envelope.kind = EnvelopeKind::urgent;
+    post(mailbox, std::move(envelope));
   });
 }
 
@@ -217,7 +209,7 @@ Ref Cell::ref(std::string_view path) {
 }
 
 Ref Cell::sender() {
-  return current_ && current_->from ? services_.names.ref(current_->from->path()) : Ref{};
+  return current_ && current_->from ? Ref{*current_->from} : Ref{};
 }
 
 Frame Cell::attachment() const {
@@ -233,16 +225,8 @@ void Cell::tell_with(const Ref& to, MessageType type, Frame message, Frame attac
   if (!counts()) return;
   const std::shared_ptr<Mailbox>& mailbox = to.mailbox();
   if (!mailbox) return;
-  Envelope envelope;
-  envelope.kind = EnvelopeKind::tell;
-  envelope.type = type.id;
-  envelope.from = &name_;
-  envelope.from_incarnation = incarnation_;
-  envelope.to = to.name_;
-  envelope.to_incarnation = to.incarnation_;
-  envelope.frame = std::move(message);
+  Envelope envelope = message_to(to, EnvelopeKind::tell, type, std::move(message));
   envelope.attachment = std::move(attachment);
-  trace(envelope, type);
   mailbox->push(std::move(envelope));
 }
 
@@ -252,33 +236,36 @@ void Cell::ask(const Ref& to, MessageType type, Frame question, Duration within,
   const std::shared_ptr<Mailbox>& mailbox = to.mailbox();
   requests_.emplace(id, Request{std::move(then), to.name_, within});
   set_deadline(within, id);
-  Envelope envelope;
   if (!mailbox) {
-    envelope.kind = EnvelopeKind::failure;
-    envelope.request = id;
-    envelope.failure = std::make_shared<const Failure>(Failure{
+    Envelope failed;
+    failed.kind = EnvelopeKind::failure;
+    failed.request = id;
+    failed.failure = std::make_shared<const Failure>(Failure{
         FailureKind::not_running, to ? to.path() + " is not running" : "the request names nobody"});
-    return mailbox_->push(std::move(envelope));
+    return mailbox_->push(std::move(failed));
   }
-  envelope.kind = EnvelopeKind::ask;
+  Envelope envelope = message_to(to, EnvelopeKind::ask, type, std::move(question));
+  envelope.left = within;
+  envelope.reply = Reply{mailbox_, id};
+  envelope.reply.holder_ = to.name_;
+  envelope.reply.holder_incarnation_ = to.incarnation_;
+  mailbox->push(std::move(envelope));
+}
+
+Envelope Cell::message_to(const Ref& to, EnvelopeKind kind, MessageType type, Frame frame) {
+  Envelope envelope;
+  envelope.kind = kind;
   envelope.type = type.id;
   envelope.from = &name_;
   envelope.from_incarnation = incarnation_;
   envelope.to = to.name_;
   envelope.to_incarnation = to.incarnation_;
-  envelope.left = within;
-  envelope.frame = std::move(question);
-  envelope.reply = Reply{mailbox_, id};
-  envelope.reply.holder_ = to.name_;
-  envelope.reply.holder_incarnation_ = to.incarnation_;
-  trace(envelope, type);
-  mailbox->push(std::move(envelope));
-}
-
-void Cell::trace(Envelope& envelope, MessageType type) {
-  if (!services_.trace) return;
-  envelope.trace = services_.trace->next_id();
-  services_.trace->sent(type.name, envelope.trace);
+  envelope.frame = std::move(frame);
+  if (services_.trace) {
+    envelope.trace = services_.trace->next_id();
+    services_.trace->sent(type.name, envelope.trace);
+  }
+  return envelope;
 }
 
 Duration Cell::time_left() const {
@@ -304,12 +291,7 @@ std::uint64_t Cell::watch(const Ref& whom, std::function<void(const Change&)> to
   watch.name = whom.name_;
   watch.told = std::move(told);
   watch.at_name = whom.name_->watch([mailbox = std::weak_ptr{mailbox_}, id](const Change& change) {
-    const std::shared_ptr<Mailbox> watcher = mailbox.lock();
-    if (!watcher) return;
-    Envelope envelope;
-    envelope.kind = EnvelopeKind::run;
-    envelope.run = [id, change](Cell& cell) { cell.changed(id, change); };
-    watcher->push(std::move(envelope));
+    post(mailbox, turn([id, change](Cell& cell) { cell.changed(id, change); }));
   });
   return id;
 }
@@ -324,16 +306,10 @@ void Cell::unwatch(std::uint64_t watch) {
 Executor& Cell::executor(const ExecutorOptions& options) {
   std::unique_ptr<Executor>& executor = executors_[options.name];
   if (!executor) {
-    const auto post = [mailbox = std::weak_ptr{mailbox_}](std::function<void()> then) {
-      const std::shared_ptr<Mailbox> owner = mailbox.lock();
-      if (!owner) return false;
-      Envelope envelope;
-      envelope.kind = EnvelopeKind::run;
-      envelope.run = [then = std::move(then)](Cell&) { then(); };
-      owner->push(std::move(envelope));
-      return true;
+    const auto to_owner = [mailbox = std::weak_ptr{mailbox_}](std::function<void()> then) {
+      return post(mailbox, turn([then = std::move(then)](Cell&) { then(); }));
     };
-    executor = std::make_unique<Executor>(post, services_.timers, services_.clock,
+    executor = std::make_unique<Executor>(to_owner, services_.timers, services_.clock,
                                           services_.executors, options);
   }
   return *executor;
@@ -360,7 +336,7 @@ TimePoint Cell::now() const {
 }
 
 void Cell::set_deadline(Duration delay, std::uint64_t id) {
-  const TimePoint due = later(now(), delay);
+  const TimePoint due = later(now(), std::max(delay, Duration{0}));
   deadlines_.add(due, id);
   if (due < wake_) schedule_wake();
 }
@@ -371,12 +347,7 @@ void Cell::schedule_wake() {
   if (wake_ != TimePoint::max()) services_.timers.cancel(wake_timer_);
   wake_ = *due;
   wake_timer_ = services_.timers.add(*due, [mailbox = std::weak_ptr{mailbox_}] {
-    const std::shared_ptr<Mailbox> owner = mailbox.lock();
-    if (!owner) return;
-    Envelope envelope;
-    envelope.kind = EnvelopeKind::run;
-    envelope.run = [](Cell& cell) { cell.tick(); };
-    owner->push(std::move(envelope));
+    post(mailbox, turn([](Cell& cell) { cell.tick(); }));
   });
 }
 

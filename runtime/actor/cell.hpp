@@ -96,10 +96,9 @@ class Cell final : public Context {
   void dispatch(Envelope& envelope);
   void hear(Envelope& envelope);
   void complete(std::uint64_t request, const Answer& answer);
-  void run(std::function<void(Cell&)> turn);
   void set_deadline(Duration delay, std::uint64_t id);
   void schedule_wake();
-  void trace(Envelope& envelope, MessageType type);
+  Envelope message_to(const Ref& to, EnvelopeKind kind, MessageType type, Frame frame);
   bool counts() const { return name_.counts(incarnation_); }
 
   Services& services_;

@@ -1,6 +1,23 @@
 #include "runtime/actor/envelope.hpp"
 
+#include <utility>
+
+#include "runtime/actor/mailbox.hpp"
+
 namespace troupe::runtime {
+
+Envelope turn(std::function<void(Cell&)> run) {
+  Envelope envelope;
+  envelope.kind = EnvelopeKind::run;
+  envelope.run = std::move(run);
+  return envelope;
+}
+
+bool post(const std::weak_ptr<Mailbox>& to, Envelope envelope) {
+  const std::shared_ptr<Mailbox> mailbox = to.lock();
+  if (mailbox) mailbox->push(std::move(envelope));
+  return mailbox != nullptr;
+}
 
 Envelope twin_of(const Envelope& envelope) {
   Envelope twin;

@@ -12,6 +12,7 @@
 namespace troupe::runtime {
 
 class Cell;
+class Mailbox;
 class Name;
 
 enum class EnvelopeKind : std::uint8_t {
@@ -32,9 +33,9 @@ struct Route {
 /// What lies in a mailbox. Moved, never copied; an ask that is thrown away answers itself (Reply).
 struct Envelope {
   EnvelopeKind kind = EnvelopeKind::tell;
-  std::uint64_t type = 0;      ///< of the frame's head
-  const Name* from = nullptr;  ///< none: the outside
-  const Name* to = nullptr;
+  std::uint64_t type = 0;  ///< of the frame's head
+  Name* from = nullptr;    ///< none: the outside
+  Name* to = nullptr;
   std::uint64_t from_incarnation = 0;
   std::uint64_t to_incarnation = 0;  ///< whom the sender means; 0: whoever runs there
   std::uint64_t request = 0;         ///< which of the asker's requests is answered
@@ -47,6 +48,11 @@ struct Envelope {
   std::function<void(Cell&)> run = {};
   std::unique_ptr<Route> route = {};
 };
+
+/// Something to be done in an actor's turn, behind what its mailbox holds.
+Envelope turn(std::function<void(Cell&)> run);
+/// Pushes, if the mailbox is still there. @return whether it is.
+bool post(const std::weak_ptr<Mailbox>& to, Envelope envelope);
 
 /// What an envelope says, once more: without its duty to answer, its closure and its route.
 Envelope twin_of(const Envelope& envelope);

@@ -22,10 +22,6 @@ namespace {
 
 constexpr Duration wait_for_stack = std::chrono::milliseconds{100};
 
-TimePoint after(TimePoint now, Duration time) {
-  return time > TimePoint::max() - now ? TimePoint::max() : now + time;
-}
-
 std::string seconds(Duration time) {
   std::ostringstream text;
   text << std::chrono::duration<double>{time}.count() << " s";
@@ -160,7 +156,7 @@ bool Executor::State::finish() {
 
 // With the lock held.
 void Executor::State::set_timer(Duration time, void (State::*at_time)(std::uint64_t)) {
-  const TimePoint due = after(clock.now(), time);
+  const TimePoint due = later(clock.now(), time);
   if (due == TimePoint::max()) return;
   running->timer = timers.add(due, [self = weak_from_this(), id = running->id, at_time] {
     if (const auto state = self.lock()) (state.get()->*at_time)(id);

@@ -53,7 +53,7 @@ bool Faults::pass(Envelope& envelope, const Name& to, const std::shared_ptr<Mail
       return false;
     case MessageFault::Kind::delay: {
       const auto late = std::make_shared<Envelope>(std::move(envelope));
-      timers_.add(clock_.now() + hit->delay, [late, mailbox = std::weak_ptr{mailbox}] {
+      timers_.add(later(clock_.now(), hit->delay), [late, mailbox = std::weak_ptr{mailbox}] {
         if (const std::shared_ptr<Mailbox> target = mailbox.lock()) target->push(std::move(*late));
       });
       return false;

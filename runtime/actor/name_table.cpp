@@ -5,25 +5,17 @@
 
 #include "runtime/actor/mailbox.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/name.hpp"
 
 namespace troupe::runtime {
 namespace {
-
-bool is_segment(std::string_view text) {
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.';
-  };
-  return !text.empty() && text != "." && text != ".." &&
-         std::all_of(text.begin(), text.end(), good);
-}
 
 void check_path(std::string_view path) {
   constexpr std::size_t longest = 1024;
   bool good = !path.empty() && path.front() == '/' && path.size() <= longest;
   for (std::size_t at = 1; good && path != "/" && at <= path.size();) {
     const std::size_t end = std::min(path.find('/', at), path.size());
-    good = is_segment(path.substr(at, end - at));
+    good = is_name(path.substr(at, end - at));
     at = end + 1;
   }
   if (!good)

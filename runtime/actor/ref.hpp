@@ -23,6 +23,7 @@ class Ref {
 
  private:
   friend class Cell;
+  friend class NodeCore;
   friend class NameTable;
   explicit Ref(Name& name) : name_{&name} {}
 

@@ -17,8 +17,7 @@ TimePoint tick_of(TimePoint due, Duration granularity) {
   Duration past = since_epoch % granularity;
   if (past < Duration::zero()) past += granularity;
   if (past == Duration::zero()) return due;
-  const Duration left = granularity - past;
-  return due > TimePoint::max() - left ? TimePoint::max() : due + left;
+  return later(due, granularity - past);
 }
 
 Ticker::Ticker(TimerTable& table, const Clock& clock, Duration granularity)

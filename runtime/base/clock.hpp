@@ -7,6 +7,12 @@ namespace troupe {
 using Duration = std::chrono::nanoseconds;
 using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 
+/// `now` and `delay` added, but never past the end of time: Duration::max() stands for ever.
+constexpr TimePoint later(TimePoint now, Duration delay) {
+  const bool ends = delay > Duration::zero() && now > TimePoint::max() - delay;
+  return ends ? TimePoint::max() : now + delay;
+}
+
 /// Where the runtime reads the time. Time only goes forward; it never feeds a job's bits (JOB-7).
 /// Any thread may ask.
 class Clock {

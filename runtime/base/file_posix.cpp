@@ -13,6 +13,7 @@
 #include "runtime/base/aligned_block.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
+#include "runtime/base/file_descriptor.hpp"
 
 namespace troupe {
 namespace {
@@ -38,43 +39,20 @@ ErrorCode code_of(int error) {
               path + ": " + operation + ": " + std::generic_category().message(error)};
 }
 
-/// Repeats a system call for as long as signals interrupt it.
-template <class Call>
-auto uninterrupted(Call call) {
-  for (;;) {
-    const auto result = call();
-    if (result >= 0 || errno != EINTR) return result;
-  }
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_{value} {}
-  Descriptor(Descriptor&& other) noexcept : value_{std::exchange(other.value_, -1)} {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  int get() const { return value_; }
-
- private:
-  int value_;
-};
-
-Descriptor open_or_fail(const std::string& path, int flags, const char* operation) {
+FileDescriptor open_or_fail(const std::string& path, int flags, const char* operation) {
   const int fd = uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0666); });
   if (fd < 0) fail(path, operation, errno);
-  return Descriptor{fd};
+  return FileDescriptor{fd};
 }
 
 struct Readable {
-  Descriptor fd;
+  FileDescriptor fd;
   std::uint64_t size_bytes;
 };
 
 /// Refuses pipes and devices, which have no size and might never end.
 Readable open_to_read(const std::string& path, const char* operation) {
-  Descriptor fd = open_or_fail(path, O_RDONLY | O_NONBLOCK, operation);
+  FileDescriptor fd = open_or_fail(path, O_RDONLY | O_NONBLOCK, operation);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) fail(path, operation, errno);
   if (!S_ISREG(status.st_mode)) {
@@ -89,7 +67,8 @@ void sync_or_fail(int fd, const std::string& path, const char* operation) {
 
 class PosixOutputFile final : public OutputFile {
  public:
-  PosixOutputFile(Descriptor fd, std::string path) : fd_{std::move(fd)}, path_{std::move(path)} {}
+  PosixOutputFile(FileDescriptor fd, std::string path)
+      : fd_{std::move(fd)}, path_{std::move(path)} {}
 
   void write(std::span<const std::byte> bytes) override {
     constexpr std::size_t most = std::size_t{1} << 30;  // the kernel takes less than 2 GiB a call
@@ -103,7 +82,7 @@ class PosixOutputFile final : public OutputFile {
   void sync() override { sync_or_fail(fd_.get(), path_, "sync"); }
 
  private:
-  Descriptor fd_;
+  FileDescriptor fd_;
   std::string path_;
 };
 

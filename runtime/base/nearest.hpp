@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -7,8 +8,10 @@
 
 namespace troupe {
 
-/// The known word with the fewest insertions, deletions and substitutions from `word` (Levenshtein 1966), or
-/// empty where none is near enough to be meant. For "unknown key 'unitz', did you mean 'units'?"
+/// The fewest insertions, deletions and substitutions that make one of the other (Levenshtein 1966).
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+/// The known word with the smallest edit distance from `word`, or empty where none is near enough to be meant. For "unknown key 'unitz', did you mean 'units'?"
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known);
 
 /// " (did you mean 'units'?)", or nothing.

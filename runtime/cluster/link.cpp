@@ -47,9 +47,7 @@ void Link::send(Envelope envelope) {
       why = ended_ ? reason_ : "too much waits for it to come up";
     } else {
       if (envelope.kind == EnvelopeKind::ask) {
-        const TimePoint now = clock_.now();
-        const TimePoint until =
-            envelope.left > TimePoint::max() - now ? TimePoint::max() : now + envelope.left;
+        const TimePoint until = later(clock_.now(), envelope.left);
         envelope.request = next_request_++;
         open_.emplace(envelope.request, Open{std::move(envelope.reply), until});
       }

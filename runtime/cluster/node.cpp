@@ -33,10 +33,6 @@ NodeCoreOptions core_options(const NodeOptions& options) {
   return core;
 }
 
-std::string text_of(const Exit& exit) {
-  return std::string{to_string(exit.kind)} + (exit.reason.empty() ? "" : ": " + exit.reason);
-}
-
 }  // namespace
 
 struct Node::State {
@@ -78,8 +74,7 @@ Node::Node(NodeOptions options, const Registry& registry) : options_{std::move(o
   state.ticker = std::make_unique<Ticker>(state.core.timers(), state.clock);
   state.core.keep_house();
   if (registry.isolates())
-    state.core.set_process_children(
-        make_process_children(state.core, options_.name, options_.worker_program));
+    state.core.set_process_children(make_process_children(state.core, options_.worker_program));
   if (options_.control)
     state.control = std::make_unique<NodeControl>(state.core, options_.name, *options_.control,
                                                   [this] { ask_root_to_stop(); });
@@ -115,7 +110,7 @@ void Node::start(const SupervisorSpec& root, Duration within) {
   if (state.exit && !state.exit->abnormal()) return;  // somebody asked it to stop meanwhile
   if (state.exit)
     throw Error{ErrorCode::disconnected,
-                "node " + options_.name + ": the tree did not start: " + text_of(*state.exit)};
+                "node " + options_.name + ": the tree did not start: " + to_string(*state.exit)};
   if (!settled)
     throw Error{ErrorCode::disconnected,
                 "node " + options_.name + ": the tree did not start in time"};

@@ -14,17 +14,6 @@
 #include "runtime/supervision/supervisor.hpp"
 
 namespace troupe::runtime {
-namespace {
-
-Envelope turn(std::function<void(Cell&)> run) {
-  Envelope envelope;
-  envelope.kind = EnvelopeKind::run;
-  envelope.run = std::move(run);
-  return envelope;
-}
-
-}  // namespace
-
 // Where answers to requests from the outside come in.
 class Outside final : public Mailbox, public std::enable_shared_from_this<Outside> {
  public:
@@ -33,8 +22,7 @@ class Outside final : public Mailbox, public std::enable_shared_from_this<Outsid
   Reply expect(const Ref& to, Duration within, std::function<void(Answer)> then) {
     const std::lock_guard lock{mutex_};
     const std::uint64_t id = next_++;
-    const TimePoint now = clock_.now();
-    const TimePoint due = within > TimePoint::max() - now ? TimePoint::max() : now + within;
+    const TimePoint due = later(clock_.now(), within);
     const TimerId timer = timers_.add(due, [self = weak_from_this(), id, path = to.path(), within] {
       const std::shared_ptr<Outside> outside = self.lock();
       if (!outside) return;
@@ -180,7 +168,7 @@ void NodeCore::kill(const std::string& path, std::uint64_t incarnation, const st
 }
 
 void NodeCore::tell(const Ref& to, MessageType type, Frame message) {
-  Name* const name = to ? names_.find(to.path()) : nullptr;
+  Name* const name = to.name_;
   const Name::Target target = name ? name->target() : Name::Target{};
   if (!target.mailbox) return;
   Envelope envelope;
@@ -194,7 +182,7 @@ void NodeCore::tell(const Ref& to, MessageType type, Frame message) {
 
 void NodeCore::ask(const Ref& to, MessageType type, Frame question, Duration within,
                    std::function<void(Answer)> then) {
-  Name* const name = to ? names_.find(to.path()) : nullptr;
+  Name* const name = to.name_;
   const Name::Target target = name ? name->target() : Name::Target{};
   if (!target.mailbox)
     return then(Answer{Failure{FailureKind::not_running,
@@ -222,6 +210,9 @@ void NodeCore::inject(const FaultOrder& order) {
   // The end of the child itself is this node's to decide, that of what lives below it is its process's.
   const std::shared_ptr<ProcessChildren> there = processes();
   if (!target.mailbox->local() && there && there->inject(*name, order)) return;
+  const auto add = [&](MessageFault::Kind kind) {
+    faults_.add({kind, order.from, order.path, order.probability, order.duration, order.count});
+  };
   switch (order.kind) {
     case Kind::kill:
       return kill(order.path, target.incarnation, "an operator ended it");
@@ -231,14 +222,11 @@ void NodeCore::inject(const FaultOrder& order) {
       return target.mailbox->push(
           turn([duration = order.duration](Cell& cell) { cell.stall(duration); }));
     case Kind::drop:
-      return faults_.add({MessageFault::Kind::drop, order.from, order.path, order.probability,
-                          order.duration, order.count});
+      return add(MessageFault::Kind::drop);
     case Kind::delay:
-      return faults_.add({MessageFault::Kind::delay, order.from, order.path, order.probability,
-                          order.duration, order.count});
+      return add(MessageFault::Kind::delay);
     case Kind::duplicate:
-      return faults_.add({MessageFault::Kind::duplicate, order.from, order.path, order.probability,
-                          order.duration, order.count});
+      return add(MessageFault::Kind::duplicate);
     case Kind::clear:
       return;
   }
@@ -289,8 +277,7 @@ ProcessTable NodeCore::processes(const std::string& node) const {
       row.pid = there ? there->pid_of(*known.name) : 0;
       if (row.pid == 0) row.pid = ::getpid();
       row.incarnation = target.incarnation;
-      row.mailbox_depth = target.mailbox && target.mailbox->local() ? target.mailbox->depth()
-                                                                    : known.status.mailbox;
+      row.mailbox_depth = target.mailbox && target.mailbox->local() ? target.mailbox->depth() : 0;
       row.restarts = known.status.restarts;
       row.last_error = known.status.last_error;
       row.uptime = now - known.status.since;

@@ -19,7 +19,6 @@
 #include "runtime/cluster/node_core.hpp"
 #include "runtime/cluster/worker_launcher.hpp"
 #include "runtime/supervision/tree_messages.hpp"
-#include "serialization/malformed_frame.hpp"
 
 namespace troupe::runtime {
 namespace {
@@ -33,8 +32,7 @@ struct Process {
   pid_t pid = 0;
   std::shared_ptr<Link> link;
   std::shared_ptr<Peer> peer;
-  bool launched = false;  // else it waits for the one before it
-  bool wanted = true;     // else it was ended before it began
+  bool wanted = true;  // else it was ended before it began
   std::vector<std::pair<Name*, std::uint64_t>>
       below;                               // what lives in it beside the child itself, as it said
   std::map<Name*, std::uint64_t> watched;  // names that it asked about, and our watches of them
@@ -42,8 +40,7 @@ struct Process {
 
 class Processes final : public ProcessChildren, public std::enable_shared_from_this<Processes> {
  public:
-  Processes(NodeCore& core, std::string node, std::string program)
-      : core_{core}, node_{std::move(node)}, program_{std::move(program)} {}
+  Processes(NodeCore& core, std::string program) : core_{core}, program_{std::move(program)} {}
 
   // The launcher reports the end of all processes before it is gone; nobody can use it meanwhile.
   void close() {
@@ -66,6 +63,8 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
           const auto sender = weak.lock();
           if (processes && sender) processes->heard(*sender, envelope);
         });
+    // Before anybody else can send to it, so that it is the first thing that the worker hears.
+    process->link->control(Spawn::type(), to_frame(spawn_of(*process)));
     if (!name.begin(incarnation, process->link)) return;
     std::unique_lock lock{mutex_};
     auto& queue = by_path_[name.path()];
@@ -145,7 +144,6 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
   }
 
   void launch(std::unique_lock<std::mutex> lock, const std::shared_ptr<Process>& process) {
-    process->launched = true;
     if (!process->wanted) {
       lock.unlock();
       return gone(process, {ExitKind::killed, "it was ended before its process began"});
@@ -190,7 +188,6 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
         return;
       }
     }
-    // In the link's queue before it is joined, so that it is the first thing that the worker hears.
     PeerEvents events;
     const auto self = weak_from_this();
     events.joined = [self, process] {
@@ -201,13 +198,7 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
         const std::lock_guard lock{processes->mutex_};
         peer = process->peer;
       }
-      Envelope spawn;
-      spawn.kind = EnvelopeKind::tell;
-      spawn.type = Spawn::type().id;
-      spawn.frame = to_frame(processes->spawn_of(*process));
-      spawn.route = std::make_unique<Route>();
-      peer->send(std::move(spawn));
-      process->link->joined(peer);
+      if (peer) process->link->joined(std::move(peer));  // else the process has gone meanwhile
     };
     events.received = [process](Envelope envelope) {
       process->link->received(std::move(envelope));
@@ -221,7 +212,7 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
   }
 
   Spawn spawn_of(const Process& process) const {
-    Spawn spawn{process.name->path(), process.incarnation, process.spec, node_, {}};
+    Spawn spawn{process.name->path(), process.incarnation, process.spec, {}};
     for (const auto& [name, type] : core_.registry().types())
       if (type.origin.find('/') != std::string::npos &&
           std::find(spawn.plugins.begin(), spawn.plugins.end(), type.origin) == spawn.plugins.end())
@@ -271,8 +262,6 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
               Stop::type(), to_frame(Stop{}));  // all that it said has arrived: it may go
         }
         return name.down(message.incarnation, message.exit);
-      case NameChanged::What::status:
-        return name.set_status(message.status);
     }
   }
 
@@ -309,8 +298,7 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
       exit = {ExitKind::lost, "its process exited without a word"};
     process->name->set_exit(process->incarnation, exit);
     const Exit told = process->name->exit_of(process->incarnation).value_or(exit);
-    process->link->end(std::string{to_string(told.kind)} +
-                       (told.reason.empty() ? "" : ": " + told.reason));
+    process->link->end(to_string(told));
     for (auto at = below.rbegin(); at != below.rend(); ++at)
       at->first->down(at->second, {ExitKind::lost, "its process ended: " + told.reason});
     process->name->down(process->incarnation, told);
@@ -329,7 +317,6 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
   }
 
   NodeCore& core_;
-  const std::string node_;
   const std::string program_;
   mutable std::mutex mutex_;
   std::map<std::string, std::deque<std::shared_ptr<Process>>>
@@ -365,9 +352,8 @@ class Owner final : public ProcessChildren {
 
 }  // namespace
 
-std::unique_ptr<ProcessChildren> make_process_children(NodeCore& core, const std::string& node,
-                                                       const std::string& program) {
-  return std::make_unique<Owner>(std::make_shared<Processes>(core, node, program));
+std::unique_ptr<ProcessChildren> make_process_children(NodeCore& core, const std::string& program) {
+  return std::make_unique<Owner>(std::make_shared<Processes>(core, program));
 }
 
 }  // namespace troupe::runtime

@@ -16,7 +16,6 @@ class ProcessChildren;
 /// - PROC-2: the next process of a path starts when the one before has been reaped: what it held is free then.
 /// - PROC-3: a process whose link has ended is killed.
 /// @param program what to run; empty: this program, whose main calls worker_main().
-std::unique_ptr<ProcessChildren> make_process_children(NodeCore& core, const std::string& node,
-                                                       const std::string& program);
+std::unique_ptr<ProcessChildren> make_process_children(NodeCore& core, const std::string& program);
 
 }  // namespace troupe::runtime

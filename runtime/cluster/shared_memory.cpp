@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/name.hpp"
 #include "runtime/cluster/posix_error.hpp"
 
 namespace troupe::runtime {
@@ -22,10 +23,7 @@ std::string label(std::string_view name) {
 }
 
 void check_name(std::string_view name) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.' || c == '/';
-  };
+  const auto allowed = [](char c) { return is_name_character(c) || c == '/'; };
   if (name.empty() || name.size() > 100 || !std::all_of(name.begin(), name.end(), allowed)) {
     throw Error{ErrorCode::bad_input, label(name.substr(0, 100)) +
                                           ": expected a name of 1 to 100 letters, digits, '_', "

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
 
+#include "runtime/base/nearest.hpp"
 #include "runtime/parameters.hpp"
 
 namespace troupe::runtime {
@@ -22,21 +22,6 @@ constexpr std::size_t most_problems = 100;
 // Names are short and few; the bounds keep the search quick for those that are not.
 constexpr std::size_t longest_hint = 32;
 constexpr std::size_t most_candidates = 1000;
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
 
 }  // namespace
 

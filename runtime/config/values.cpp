@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/base/name.hpp"
+
 namespace troupe::runtime::config {
 namespace {
 
@@ -75,11 +77,7 @@ bool check_name(const Node& node, Problems& problems) {
   if (node.faulty) return false;
   constexpr std::size_t longest = 64;
   const std::string& name = node.text;
-  const bool good = node.kind == Node::Kind::scalar && !name.empty() && name.size() <= longest &&
-                    name != "." && name != ".." && std::ranges::all_of(name, [](char c) {
-                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                             (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
-                    });
+  const bool good = node.kind == Node::Kind::scalar && name.size() <= longest && is_name(name);
   if (!good)
     problems.add(node.mark,
                  "name: expected 1 to 64 letters, digits, '_', '-' and '.', got " + shown(node));

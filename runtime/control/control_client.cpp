@@ -25,8 +25,7 @@ namespace {
 using Kind = AnswerLine::Kind;
 
 TimePoint deadline_of(Duration within) {
-  const TimePoint now = SteadyClock{}.now();
-  return now + std::min(within, TimePoint::max() - now);
+  return later(SteadyClock{}.now(), within);
 }
 
 [[noreturn]] void throw_not_running(const std::string& path) {
@@ -45,7 +44,7 @@ TimePoint deadline_of(Duration within) {
 }
 
 /// connect() waits while the node's queue is full, for as long as this says.
-void limit_connect(const Descriptor& socket, Duration within) {
+void limit_connect(const FileDescriptor& socket, Duration within) {
   using std::chrono::microseconds;
   const auto all = std::clamp<Duration>(within, microseconds{1}, std::chrono::hours{24});
   const auto count = std::chrono::ceil<microseconds>(all).count();
@@ -146,7 +145,7 @@ class ControlClient::Connection {
   }
 
   std::string path_;
-  Descriptor socket_;
+  FileDescriptor socket_;
   std::string in_;
 };
 

@@ -8,16 +8,12 @@
 #include <system_error>
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/name.hpp"
 #include "runtime/control/local_socket.hpp"
 #include "runtime/control/printable.hpp"
 
 namespace troupe::runtime {
 namespace {
-
-bool plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '-' || c == '.';
-}
 
 bool runs(const std::string& path) {
   try {
@@ -44,7 +40,8 @@ std::string control_folder(const EnvironmentLookup& lookup) {
 }
 
 std::string control_path(const std::string& node_name, const EnvironmentLookup& lookup) {
-  if (node_name.empty() || node_name.front() == '.' || !std::ranges::all_of(node_name, plain))
+  if (node_name.empty() || node_name.front() == '.' ||
+      !std::ranges::all_of(node_name, is_name_character))
     throw Error{ErrorCode::bad_input,
                 "node name: expected letters, digits, '_', '-' and '.' (no '.' first), got \"" +
                     cut(printable(node_name), 80) + "\""};

@@ -30,7 +30,7 @@ namespace {
 
 /// One client. It is read from only while nothing is asked and all is sent, so what it can make us keep is bounded.
 struct Connection {
-  Descriptor socket;
+  FileDescriptor socket;
   std::shared_ptr<Outbox> out;
   TimePoint since;           // when its request came, else when it could first have sent one
   std::string in = {};       // bytes that are not yet a request that was taken
@@ -135,7 +135,7 @@ class ControlServer::Loop {
   void accept_clients(TimePoint now) {
     accept_after_.reset();
     for (std::size_t i = 0; i < limits_.connections; ++i) {
-      Descriptor socket{uninterrupted([&] {
+      FileDescriptor socket{uninterrupted([&] {
         return ::accept4(listener_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
       })};
       if (!socket) {

@@ -43,9 +43,9 @@ bool same_file(const struct stat& a, const struct stat& b) {
 }
 
 /// A node that ends removes its lock file, so a lock counts only if the path still names the file.
-Descriptor take_lock(const std::string& path, const std::string& socket_path) {
+FileDescriptor take_lock(const std::string& path, const std::string& socket_path) {
   for (int attempt = 0; attempt < 16; ++attempt) {
-    Descriptor file{uninterrupted([&] {
+    FileDescriptor file{uninterrupted([&] {
       return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     })};
     if (!file) throw_errno("control lock " + path, errno);
@@ -74,15 +74,15 @@ void remove_stale(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw_errno("control socket " + path, errno);
 }
 
-Descriptor make_socket(const std::string& path) {
-  Descriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+FileDescriptor make_socket(const std::string& path) {
+  FileDescriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   // Linux gives the file that bind() makes the socket's own mode, so the umask, which is the whole
   // process's, need not be touched.
   if (!socket || ::fchmod(socket.get(), 0600) != 0) throw_errno("control socket " + path, errno);
   return socket;
 }
 
-void bind_to(const Descriptor& socket, const std::string& path) {
+void bind_to(const FileDescriptor& socket, const std::string& path) {
   const sockaddr_un address = local_address(path);
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
     throw_errno("control socket " + path, errno);

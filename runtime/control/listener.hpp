@@ -34,9 +34,9 @@ class Listener {
   int descriptor() const { return socket_.get(); }
 
  private:
-  Descriptor lock_;
+  FileDescriptor lock_;
   OwnedFile lock_file_;
-  Descriptor socket_;
+  FileDescriptor socket_;
   OwnedFile socket_file_;
 };
 

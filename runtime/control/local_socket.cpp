@@ -1,18 +1,13 @@
 #include "runtime/control/local_socket.hpp"
 
 #include <sys/socket.h>
-#include <unistd.h>
-
+#include <cerrno>
 #include <cstring>
 #include <system_error>
 
 #include "runtime/base/error.hpp"
 
 namespace troupe::runtime {
-
-Descriptor::~Descriptor() {
-  if (value_ >= 0) ::close(value_);
-}
 
 void throw_errno(const std::string& what, int error) {
   const bool exhausted =
@@ -33,14 +28,14 @@ sockaddr_un local_address(const std::string& path) {
   return address;
 }
 
-int connect_to(const Descriptor& socket, const sockaddr_un& address) {
+int connect_to(const FileDescriptor& socket, const sockaddr_un& address) {
   const auto* const raw = reinterpret_cast<const sockaddr*>(&address);
   return uninterrupted([&] { return ::connect(socket.get(), raw, sizeof(address)); }) == 0 ? 0
                                                                                            : errno;
 }
 
 Presence probe(const std::string& path) {
-  const Descriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  const FileDescriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!socket) throw_errno("control socket " + path, errno);
   switch (const int error = connect_to(socket, local_address(path))) {
     case 0:
@@ -55,7 +50,7 @@ Presence probe(const std::string& path) {
   }
 }
 
-uid_t peer_user(const Descriptor& socket) {
+uid_t peer_user(const FileDescriptor& socket) {
   ucred peer{};
   socklen_t size = sizeof(peer);
   if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)

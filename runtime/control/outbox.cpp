@@ -91,7 +91,7 @@ Outbox::View Outbox::view() const {
   return {open_, stream_, sent_ < bytes_.size(), overflowed_};
 }
 
-Outbox::Sent Outbox::send(const Descriptor& socket) {
+Outbox::Sent Outbox::send(const FileDescriptor& socket) {
   const std::lock_guard lock{mutex_};
   const std::size_t size = bytes_.size() - sent_;
   if (size == 0) return {0, false, false};

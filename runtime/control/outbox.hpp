@@ -19,7 +19,7 @@ class Bell {
   void silence() const;
 
  private:
-  Descriptor event_;
+  FileDescriptor event_;
 };
 
 /// What one connection has yet to send, and the request that it waits for: at most one at a time. Shared
@@ -58,7 +58,7 @@ class Outbox {
     bool broken;  ///< the other side is gone
   };
   /// Passes on what the socket takes without waiting.
-  Sent send(const Descriptor& socket);
+  Sent send(const FileDescriptor& socket);
 
  private:
   void append(const std::string& line);

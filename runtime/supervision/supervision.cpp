@@ -20,11 +20,6 @@ Duration sum(Duration a, Duration b) {
   return a > Duration::max() - b ? Duration::max() : a + b;
 }
 
-/// @param wait >= 0
-TimePoint later(TimePoint now, Duration wait) {
-  return TimePoint{sum(now.time_since_epoch(), wait)};
-}
-
 /// In the largest unit that divides it: "5s", "250ms".
 std::string text(Duration duration) {
   struct Unit {
@@ -40,10 +35,6 @@ std::string text(Duration duration) {
     if (duration.count() % ns == 0 && duration.count() != 0)
       return std::to_string(duration.count() / ns) + name;
   return std::to_string(duration.count()) + "ns";
-}
-
-std::string text(const Exit& exit) {
-  return std::string{to_string(exit.kind)} + (exit.reason.empty() ? "" : ": " + exit.reason);
 }
 
 void demand(bool holds, const std::string& field, const std::string& expected,
@@ -328,7 +319,7 @@ void Supervision::ended_unasked(Child& child) {
   }
   if (!window_.allows(now_)) {
     enter(child, ChildState::ended);
-    end_all({ExitKind::failed, child.spec.name + " ended (" + text(exit) + "); " +
+    end_all({ExitKind::failed, child.spec.name + " ended (" + to_string(exit) + "); " +
                                    std::to_string(window_.count()) + " restarts within " +
                                    text(spec_.period) + ", " + std::to_string(spec_.intensity) +
                                    " allowed"});

@@ -150,8 +150,7 @@ void Supervisor::show() {
     status.state = to_string(child.state);
     status.restarts = child.restarts;
     if (child.last_exit && child.last_exit->abnormal())
-      status.last_error =
-          std::string{to_string(child.last_exit->kind)} + ": " + child.last_exit->reason;
+      status.last_error = to_string(*child.last_exit);
     status.order = order++;
     status.since = child.since;
     context_.services().names.intern(child_path(path_, child.name)).set_status(std::move(status));

@@ -200,7 +200,6 @@ Frame to_frame(const Spawn& message) {
     to.setPath(message.path);
     to.setIncarnation(message.incarnation);
     write(message.spec, to.initSpec());
-    to.setNode(message.node);
     auto plugins = to.initPlugins(static_cast<unsigned>(message.plugins.size()));
     for (unsigned i = 0; i < plugins.size(); ++i) plugins.set(i, message.plugins[i]);
   });
@@ -218,14 +217,6 @@ Frame to_frame(const NameChanged& message) {
     to.setChange(static_cast<wire::NameChanged::Change>(message.what));
     to.setExitKind(static_cast<std::uint8_t>(message.exit.kind));
     to.setReason(message.exit.reason);
-    if (message.what != NameChanged::What::status) return;
-    auto status = to.initStatus();
-    status.setType(message.status.type);
-    status.setState(message.status.state);
-    status.setRestarts(message.status.restarts);
-    status.setLastError(message.status.last_error);
-    status.setOrder(message.status.order);
-    status.setMailbox(message.status.mailbox);
   });
 }
 Frame to_frame(const Subscribe& message) {
@@ -260,7 +251,6 @@ void read(const Frame& frame, Spawn& message) {
     message.path = from.getPath().cStr();
     message.incarnation = from.getIncarnation();
     message.spec = read(from.getSpec());
-    message.node = from.getNode().cStr();
     for (const auto plugin : from.getPlugins()) message.plugins.emplace_back(plugin.cStr());
   });
 }
@@ -275,16 +265,9 @@ void read(const Frame& frame, NameChanged& message) {
     message.path = from.getPath().cStr();
     message.incarnation = from.getIncarnation();
     message.what =
-        enumerator(static_cast<unsigned>(from.getChange()), NameChanged::What::status, "change");
+        enumerator(static_cast<unsigned>(from.getChange()), NameChanged::What::down, "change");
     message.exit = {enumerator(from.getExitKind(), ExitKind::lost, "exit kind"),
                     from.getReason().cStr()};
-    const auto status = from.getStatus();
-    message.status.type = status.getType().cStr();
-    message.status.state = status.getState().cStr();
-    message.status.restarts = status.getRestarts();
-    message.status.last_error = status.getLastError().cStr();
-    message.status.order = status.getOrder();
-    message.status.mailbox = status.getMailbox();
   });
 }
 void read(const Frame& frame, Subscribe& message) {

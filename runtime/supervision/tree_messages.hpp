@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "runtime/actor/actor_status.hpp"
 #include "runtime/actor/fault_order.hpp"
 #include "runtime/actor/message_type.hpp"
 #include "runtime/exit.hpp"
@@ -34,7 +33,6 @@ struct Spawn {
   std::string path;
   std::uint64_t incarnation = 0;
   ChildSpec spec;
-  std::string node;
   std::vector<std::string> plugins;
   static MessageType type();
 };
@@ -46,12 +44,11 @@ struct Stop {
 };
 /// Either way: what became of an actor.
 struct NameChanged {
-  enum class What : std::uint8_t { begun, up, down, status };
+  enum class What : std::uint8_t { begun, up, down };
   std::string path;
   std::uint64_t incarnation = 0;
   What what = What::begun;
   Exit exit = {};
-  ActorStatus status = {};
   static MessageType type();
 };
 /// A worker process to its node: tell me what becomes of this path.

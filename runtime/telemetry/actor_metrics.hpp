@@ -46,6 +46,18 @@ class HandlerTimer {
     }
   }
 
+  /// begin() and, however the handler ends, end().
+  class Scope {
+   public:
+    explicit Scope(HandlerTimer& timer) : timer_{timer} { timer_.begin(); }
+    ~Scope() { timer_.end(); }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    HandlerTimer& timer_;
+  };
+
  private:
   ActorMetrics* metrics_;
   const Clock* clock_;

@@ -66,8 +66,7 @@ struct Spawn {
   path @0 :Text;
   incarnation @1 :UInt64;
   spec @2 :ChildSpec;
-  node @3 :Text;         # the node's name, for the log
-  plugins @4 :List(Text); # files with actor types, to be loaded first
+  plugins @3 :List(Text); # files with actor types, to be loaded first
 }
 
 struct Stop {
@@ -83,24 +82,12 @@ struct NameChanged {
   change @2 :Change;
   exitKind @3 :UInt8;    # of `down`
   reason @4 :Text;
-  status @5 :ActorStatus; # of `status`
 
   enum Change {
     begun @0;
     up @1;
     down @2;
-    status @3;
   }
-}
-
-struct ActorStatus {
-  # What `troupe ps` shows beside the path.
-  type @0 :Text;
-  state @1 :Text;
-  restarts @2 :UInt64;
-  lastError @3 :Text;
-  order @4 :UInt32;      # among its siblings
-  mailbox @5 :UInt64;
 }
 
 struct InjectFault {

@@ -80,6 +80,14 @@ TEST_CASE_FIXTURE(Fixture, "Cell: a request that the actor ends with is answered
   CHECK(failure(node.ask<wire::Poke>("/a", poke_frame("end"))).text == "/a ended (normal)");
 }
 
+TEST_CASE_FIXTURE(Fixture, "Cell: a message whose handler throws is counted as handled") {
+  node.start(tree({child("a")}));
+  node.tell<wire::Poke>("/a", poke_frame("throw"));
+  const std::string metrics = node.core().metrics();
+  CHECK(metrics.find("troupe_actor_messages_total{type=\"counter\"} 1\n") != std::string::npos);
+  CHECK(metrics.find("troupe_actor_failures_total{type=\"counter\"} 1\n") != std::string::npos);
+}
+
 TEST_CASE_FIXTURE(Fixture,
                   "Cell: a request to nobody fails at once, a silent one at its deadline and not "
                   "before (CELL-2)") {
