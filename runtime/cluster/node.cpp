@@ -33,6 +33,15 @@ NodeCoreOptions core_options(const NodeOptions& options) {
   return core;
 }
 
+// A full disk costs the trace, not the orderly end.
+void write_trace(const Trace& trace, const std::string& file, Log& log) {
+  try {
+    trace.write(posix_files(), file);
+  } catch (const Error& error) {
+    log.logger("node").error("the trace was not written", {{"why", error.what()}});
+  }
+}
+
 }  // namespace
 
 struct Node::State {
@@ -143,8 +152,7 @@ std::vector<std::string> Node::stop(Duration within) {
       std::max<Duration>(until - state.clock.now(), std::chrono::milliseconds{200});
   std::vector<std::string> left = state.core.shut_down(rest);
   state.ticker.reset();
-  if (!options_.trace_file.empty() && state.core.trace())
-    state.core.trace()->write(posix_files(), options_.trace_file);
+  if (state.core.trace()) write_trace(*state.core.trace(), options_.trace_file, state.core.log());
   if (!left.empty()) static_cast<void>(state_.release());  // their threads use it
   state_.reset();
   return left;

@@ -29,8 +29,9 @@ struct NodeOptions {
   std::size_t threads = 0;  ///< that run actors; 0: one a core
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
-  int log_descriptor = 2;       ///< -1: the log is only remembered
-  std::string trace_file = {};  ///< not empty: handlers are recorded, and written there by stop()
+  int log_descriptor = 2;  ///< -1: the log is only remembered
+  /// Not empty: handlers are recorded, and written there by stop(); if that fails, the log says why.
+  std::string trace_file = {};
   /// The socket through which `troupe ps` and the like reach this node: a path; "" for the usual one by the node's
   /// name; none: no socket.
   std::optional<std::string> control = {};

@@ -108,6 +108,11 @@ def test_node(folder):
     expect('"traceEvents"' in trace.read_text(), "the trace was written")
     expect(call(folder, "ps", "hello")[0] == 2, "nobody is there any more")
 
+    node = Running(folder, PIPELINES / "hello.yaml", "--trace", "/dev/full/trace.json")
+    node.process.send_signal(signal.SIGTERM)
+    code, error = node.end()
+    expect(code == 0 and "the trace was not written" in error, f"a trace that cannot be written: {code} {error[-200:]}")
+
     node = Running(folder, PIPELINES / "hello.yaml")
     node.process.kill()
     node.end()
