@@ -21,8 +21,13 @@ def expect(true, what):
         print("FAILED:", what)
 
 
+def environment_in(folder):
+    # AddressSanitizer leaves a SIGSEGV that is sent to the kernel.
+    return {**os.environ, "XDG_RUNTIME_DIR": str(folder), "ASAN_OPTIONS": "handle_segv=0"}
+
+
 def call(folder, *words):
-    environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder)}
+    environment = environment_in(folder)
     done = subprocess.run([TROUPE, *words], env=environment, capture_output=True, text=True, timeout=DEADLINE)
     return done.returncode, done.stdout, done.stderr
 
@@ -32,7 +37,7 @@ class Running:
 
     def __init__(self, folder, config, *words):
         self.folder = folder
-        environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder)}
+        environment = environment_in(folder)
         self.process = subprocess.Popen([TROUPE, "run", str(config), *words], env=environment, stderr=subprocess.PIPE,
                                         text=True)
         self.until(lambda: "running" in call(folder, "ps")[1])

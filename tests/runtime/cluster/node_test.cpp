@@ -6,6 +6,7 @@
 #include <set>
 
 #include "runtime/base/error.hpp"
+#include "tests/support/deliberate_leak.hpp"
 #include "tests/support/node_fixture.hpp"
 
 using namespace troupe;
@@ -72,13 +73,14 @@ TEST_CASE_FIXTURE(NodeFixture, "Node: children are added, stopped and scaled whi
   CHECK_THROWS_AS(node->stop_child("/", "never"), Error);
 }
 
-TEST_CASE_FIXTURE(NodeFixture,
-                  "Node: a handler that hangs is left behind when the node stops, and named") {
+TEST_CASE("Node: a handler that hangs is left behind when the node stops, and named") {
+  const DeliberateLeak what_it_uses;
+  NodeFixture fixture;
   ChildSpec stuck = child("stuck");
   stuck.stop_within = 50ms;
-  start({child("a"), stuck});
-  node->tell<wire::Poke>("/stuck", poke_frame("hang"));
-  const std::vector<std::string> left = node->stop(500ms);
+  fixture.start({child("a"), stuck});
+  fixture.node->tell<wire::Poke>("/stuck", poke_frame("hang"));
+  const std::vector<std::string> left = fixture.node->stop(500ms);
   CHECK(left == std::vector<std::string>{"/stuck"});
   release_hanging();
 }
