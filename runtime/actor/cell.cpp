@@ -93,10 +93,10 @@ void Cell::dispatch(Envelope& envelope) {
     case EnvelopeKind::answer:
       return complete(envelope.request, Answer{std::move(envelope.frame)});
     case EnvelopeKind::failure:
-      return complete(envelope.request, Answer{*envelope.failure});
+      return complete(envelope.request, Answer{*envelope.failure()});
     case EnvelopeKind::run:
     case EnvelopeKind::urgent:
-      return envelope.run(*this);
+      return envelope.enclosed->run(*this);
   }
 }
 
@@ -213,7 +213,7 @@ Ref Cell::sender() {
 }
 
 Frame Cell::attachment() const {
-  return current_ ? current_->attachment : Frame{};
+  return current_ && current_->enclosed ? current_->enclosed->attachment : Frame{};
 }
 
 bool Cell::is_local(const Ref& whom) const {
@@ -226,7 +226,7 @@ void Cell::tell_with(const Ref& to, MessageType type, Frame message, Frame attac
   const std::shared_ptr<Mailbox>& mailbox = to.mailbox();
   if (!mailbox) return;
   Envelope envelope = message_to(to, EnvelopeKind::tell, type, std::move(message));
-  envelope.attachment = std::move(attachment);
+  if (!attachment.empty()) envelope.enclose().attachment = std::move(attachment);
   mailbox->push(std::move(envelope));
 }
 
@@ -236,14 +236,10 @@ void Cell::ask(const Ref& to, MessageType type, Frame question, Duration within,
   const std::shared_ptr<Mailbox>& mailbox = to.mailbox();
   requests_.emplace(id, Request{std::move(then), to.name_, within});
   set_deadline(within, id);
-  if (!mailbox) {
-    Envelope failed;
-    failed.kind = EnvelopeKind::failure;
-    failed.request = id;
-    failed.failure = std::make_shared<const Failure>(Failure{
-        FailureKind::not_running, to ? to.path() + " is not running" : "the request names nobody"});
-    return mailbox_->push(std::move(failed));
-  }
+  if (!mailbox)
+    return mailbox_->push(failure_envelope(
+        id, {FailureKind::not_running,
+             to ? to.path() + " is not running" : "the request names nobody"}));
   Envelope envelope = message_to(to, EnvelopeKind::ask, type, std::move(question));
   envelope.left = within;
   envelope.reply = Reply{mailbox_, id};

@@ -9,11 +9,19 @@ namespace troupe::runtime {
 Envelope turn(std::function<void(Cell&)> run) {
   Envelope envelope;
   envelope.kind = EnvelopeKind::run;
-  envelope.run = std::move(run);
+  envelope.enclose().run = std::move(run);
   return envelope;
 }
 
-bool post(const std::weak_ptr<Mailbox>& to, Envelope envelope) {
+Envelope failure_envelope(std::uint64_t request, Failure failure) {
+  Envelope envelope;
+  envelope.kind = EnvelopeKind::failure;
+  envelope.request = request;
+  envelope.enclose().failure = std::make_shared<const Failure>(std::move(failure));
+  return envelope;
+}
+
+bool post(const std::weak_ptr<Mailbox>& to, Envelope&& envelope) {
   const std::shared_ptr<Mailbox> mailbox = to.lock();
   if (mailbox) mailbox->push(std::move(envelope));
   return mailbox != nullptr;
@@ -31,8 +39,10 @@ Envelope twin_of(const Envelope& envelope) {
   twin.left = envelope.left;
   twin.trace = envelope.trace;
   twin.frame = envelope.frame;
-  twin.attachment = envelope.attachment;
-  twin.failure = envelope.failure;
+  if (envelope.enclosed) {
+    twin.enclose().attachment = envelope.enclosed->attachment;
+    twin.enclose().failure = envelope.enclosed->failure;
+  }
   return twin;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "runtime/actor/answer.hpp"
@@ -30,6 +31,14 @@ struct Route {
   std::string from;
 };
 
+/// What few envelopes carry. It stands aside, so that a message in a mailbox is small: a long queue costs memory first.
+struct Enclosure {
+  Frame attachment = {};  ///< of a tell inside a process: handed over beside the message
+  std::shared_ptr<const Failure> failure = {};
+  std::function<void(Cell&)> run = {};
+  std::optional<Route> route = {};
+};
+
 /// What lies in a mailbox. Moved, never copied; an ask that is thrown away answers itself (Reply).
 struct Envelope {
   EnvelopeKind kind = EnvelopeKind::tell;
@@ -42,17 +51,28 @@ struct Envelope {
   Duration left{};                   ///< of an ask, when it was sent
   std::uint64_t trace = 0;
   Frame frame = {};
-  Frame attachment = {};  ///< of a tell inside a process: handed over beside the message
   Reply reply = {};
-  std::shared_ptr<const Failure> failure = {};
-  std::function<void(Cell&)> run = {};
-  std::unique_ptr<Route> route = {};
+  std::unique_ptr<Enclosure> enclosed = {};
+
+  /// What is enclosed, made if there is nothing yet.
+  Enclosure& enclose() {
+    if (!enclosed) enclosed = std::make_unique<Enclosure>();
+    return *enclosed;
+  }
+  /// Null if it has none.
+  const Failure* failure() const { return enclosed ? enclosed->failure.get() : nullptr; }
+  const Route* route() const {
+    return enclosed && enclosed->route ? &*enclosed->route : nullptr;
+  }
 };
+
+/// A request's answer, or a message that could not be read, as a failure.
+Envelope failure_envelope(std::uint64_t request, Failure failure);
 
 /// Something to be done in an actor's turn, behind what its mailbox holds.
 Envelope turn(std::function<void(Cell&)> run);
 /// Pushes, if the mailbox is still there. @return whether it is.
-bool post(const std::weak_ptr<Mailbox>& to, Envelope envelope);
+bool post(const std::weak_ptr<Mailbox>& to, Envelope&& envelope);
 
 /// What an envelope says, once more: without its duty to answer, its closure and its route.
 Envelope twin_of(const Envelope& envelope);

@@ -12,7 +12,7 @@ class Mailbox {
  public:
   virtual ~Mailbox() = default;
   /// Never blocks. What comes after the actor's end is thrown away, so that an ask answers itself.
-  virtual void push(Envelope envelope) = 0;
+  virtual void push(Envelope&& envelope) = 0;
   /// How many envelopes wait.
   virtual std::size_t depth() const = 0;
   /// Whether what is pushed stays in this process.

@@ -13,8 +13,9 @@ struct MessageType {
   std::string_view name = {};  ///< for people; lives as long as the program
 
   template <class T>
-  static MessageType of() {
-    return {serialization::type_id<T>(), serialization::type_name<T>()};
+  static const MessageType& of() {
+    static const MessageType type{serialization::type_id<T>(), serialization::type_name<T>()};
+    return type;
   }
 };
 

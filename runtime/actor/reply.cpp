@@ -57,11 +57,7 @@ void Reply::refuse(std::string why) {
 
 void Reply::fail(Failure failure) {
   if (!asker_) return;
-  Envelope envelope;
-  envelope.kind = EnvelopeKind::failure;
-  envelope.request = request_;
-  envelope.failure = std::make_shared<const Failure>(std::move(failure));
-  std::exchange(asker_, nullptr)->push(std::move(envelope));
+  std::exchange(asker_, nullptr)->push(failure_envelope(request_, std::move(failure)));
 }
 
 void Reply::let_go() {

@@ -38,25 +38,44 @@ class CafMailbox final : public Mailbox {
 
   void be(caf::actor actor) { actor_ = std::move(actor); }
 
-  void push(Envelope envelope) override {
-    const std::size_t before = depth_.fetch_add(1, std::memory_order_relaxed);
-    if (before >= limit_ &&
-        (envelope.kind == EnvelopeKind::tell || envelope.kind == EnvelopeKind::ask)) {
-      depth_.fetch_sub(1, std::memory_order_relaxed);
+  void push(Envelope&& envelope) override {
+    const bool is_message =
+        envelope.kind == EnvelopeKind::tell || envelope.kind == EnvelopeKind::ask;
+    if (!count_one() && is_message) {
+      pushed_.fetch_sub(1, std::memory_order_relaxed);
       if (envelope.kind == EnvelopeKind::ask) envelope.reply.refuse("its mailbox is full");
       return;
     }
     caf::anon_send(actor_, Parcel{std::move(envelope)});
   }
-  std::size_t depth() const override { return depth_.load(std::memory_order_relaxed); }
+  std::size_t depth() const override {
+    const std::uint64_t taken = taken_.load(std::memory_order_relaxed);
+    return pushed_.load(std::memory_order_relaxed) - taken;
+  }
   void kill() override { caf::anon_send_exit(actor_, caf::exit_reason::kill); }
 
-  void took_one() { depth_.fetch_sub(1, std::memory_order_relaxed); }
+  /// For the actor's own turns only.
+  void took_one() {
+    taken_.store(taken_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
 
  private:
+  // False: that is one too many.
+  bool count_one() {
+    const std::uint64_t before = pushed_.fetch_add(1, std::memory_order_relaxed);
+    if (before < room_until_.load(std::memory_order_relaxed)) return true;
+    const std::uint64_t room = taken_.load(std::memory_order_relaxed) + limit_;
+    room_until_.store(room, std::memory_order_relaxed);
+    return before < room;
+  }
+
+  // Counted apart, so that sender and receiver do not pass one cache line to and fro with every message; the sender looks
+  // at the receiver's count only when the room that it knows of is used up.
   const std::size_t limit_;
-  std::atomic<std::size_t> depth_{0};
+  std::atomic<std::uint64_t> pushed_{0};
+  std::atomic<std::uint64_t> room_until_{limit_};
   caf::actor actor_;
+  alignas(64) std::atomic<std::uint64_t> taken_{0};
 };
 
 // Who has not ended.

@@ -69,7 +69,7 @@ class Gate final : public caf::event_based_actor {
                 if (!peer) return lose("the other side offers nobody to talk to");
                 meet(caf::actor_cast<caf::actor>(peer));
                 Envelope hello;
-                hello.route = std::make_unique<Route>();
+                hello.enclose().route.emplace();
                 send(connection_->peer, Parcel{std::move(hello)});
               },
               [this](caf::error& error) {

@@ -22,7 +22,7 @@ constexpr std::size_t longest_text = 64 * 1024;
 
 Envelope copy_of(const Envelope& from) {
   Envelope to = twin_of(from);
-  if (from.route) to.route = std::make_unique<Route>(*from.route);
+  if (from.route()) to.enclose().route = *from.route();
   return to;
 }
 
@@ -51,13 +51,15 @@ Parcel& Parcel::operator=(const Parcel& other) {
 
 caf::error inspect(caf::serializer& out, Parcel& parcel) {
   Envelope& e = parcel.envelope;
-  if (!e.route) return caf::sec::invalid_argument;  // it was never meant to leave its process
+  const Route* const route = e.route();
+  const Failure* const failure = e.failure();
+  if (!route) return caf::sec::invalid_argument;  // it was never meant to leave its process
   const std::span<const std::byte> bytes = e.frame.bytes();
   if (auto error = write(
           out, static_cast<std::uint8_t>(e.kind), e.type, e.from_incarnation, e.to_incarnation,
-          e.request, std::int64_t{e.left.count()}, e.trace, e.route->to, e.route->from,
-          static_cast<std::uint8_t>(e.failure ? e.failure->kind : FailureKind::dropped),
-          e.failure ? e.failure->text.substr(0, longest_text) : std::string{},
+          e.request, std::int64_t{e.left.count()}, e.trace, route->to, route->from,
+          static_cast<std::uint8_t>(failure ? failure->kind : FailureKind::dropped),
+          failure ? failure->text.substr(0, longest_text) : std::string{},
           std::uint64_t{bytes.size()}))
     return error;
   // Frames are never written to; apply_raw takes a plain pointer for both directions.
@@ -71,9 +73,9 @@ caf::error inspect(caf::deserializer& in, Parcel& parcel) noexcept try {
   std::uint64_t size = 0;
   std::string text;
   Envelope e;
-  e.route = std::make_unique<Route>();
+  Route& route = e.enclose().route.emplace();
   if (auto error = read(in, kind, e.type, e.from_incarnation, e.to_incarnation, e.request, left,
-                        e.trace, e.route->to, e.route->from, failure, text, size))
+                        e.trace, route.to, route.from, failure, text, size))
     return error;
   const auto* const wire = dynamic_cast<caf::binary_deserializer*>(&in);
   if (!wire || size > wire->remaining())
@@ -84,7 +86,7 @@ caf::error inspect(caf::deserializer& in, Parcel& parcel) noexcept try {
   e.kind = static_cast<EnvelopeKind>(kind);
   e.left = Duration{left};
   if (e.kind == EnvelopeKind::failure)
-    e.failure = std::make_shared<const Failure>(
+    e.enclosed->failure = std::make_shared<const Failure>(
         Failure{static_cast<FailureKind>(failure), std::move(text)});
   if (size > 0) {
     constexpr std::size_t alignment = serialization::Frame::alignment;
@@ -96,7 +98,7 @@ caf::error inspect(caf::deserializer& in, Parcel& parcel) noexcept try {
     try {
       e.frame = serialization::Frame::from_block(block, size, size);
     } catch (const std::exception& error) {
-      e.failure = std::make_shared<const Failure>(Failure{FailureKind::refused, error.what()});
+      e.enclosed->failure = std::make_shared<const Failure>(Failure{FailureKind::refused, error.what()});
     }
   }
   parcel.envelope = std::move(e);

@@ -11,7 +11,7 @@ namespace troupe::runtime {
 /// The one message type that CAF sees: an Envelope that it can copy, print and send to another process.
 struct Parcel {
   Parcel() = default;
-  explicit Parcel(Envelope from) : envelope{std::move(from)} {}
+  explicit Parcel(Envelope&& from) : envelope{std::move(from)} {}
   Parcel(Parcel&&) noexcept = default;
   Parcel& operator=(Parcel&&) noexcept = default;
   // CAF asks for copies, and makes none of a message that has one receiver. A copy has neither duty nor closure.

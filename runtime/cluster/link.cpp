@@ -15,11 +15,11 @@ Link::~Link() {
   end("the link was given up");
 }
 
-void Link::push(Envelope envelope) {
-  if (envelope.run) return;  // a closure stays in its process
-  envelope.route = std::make_unique<Route>();
-  if (envelope.to) envelope.route->to = envelope.to->path();
-  if (envelope.from) envelope.route->from = envelope.from->path();
+void Link::push(Envelope&& envelope) {
+  Enclosure& enclosed = envelope.enclose();
+  if (enclosed.run) return;  // a closure stays in its process
+  enclosed.route = Route{envelope.to ? envelope.to->path() : std::string{},
+                         envelope.from ? envelope.from->path() : std::string{}};
   send(std::move(envelope));
 }
 
@@ -33,7 +33,7 @@ void Link::control(MessageType type, Frame message) {
   envelope.kind = EnvelopeKind::tell;
   envelope.type = type.id;
   envelope.frame = std::move(message);
-  envelope.route = std::make_unique<Route>();
+  envelope.enclose().route.emplace();
   send(std::move(envelope));
 }
 
@@ -70,7 +70,7 @@ void Link::joined(std::shared_ptr<Peer> peer) {
 }
 
 void Link::received(Envelope envelope) {
-  if (!envelope.route) return;
+  if (!envelope.route()) return;
   if (envelope.kind == EnvelopeKind::answer || envelope.kind == EnvelopeKind::failure) {
     Reply reply;
     {
@@ -80,8 +80,8 @@ void Link::received(Envelope envelope) {
       reply = std::move(at->second.reply);
       open_.erase(at);
     }
-    if (envelope.failure) {
-      reply.fail(*envelope.failure);
+    if (envelope.failure()) {
+      reply.fail(*envelope.failure());
     } else {
       reply.answer(std::move(envelope.frame));
     }
@@ -89,9 +89,9 @@ void Link::received(Envelope envelope) {
   }
   const bool asks = envelope.kind == EnvelopeKind::ask;
   if (asks) envelope.reply = Reply{shared_from_this(), envelope.request};
-  const std::string& path = envelope.route->to;
-  if (envelope.failure) {  // its frame was none
-    if (asks) envelope.reply.fail({FailureKind::refused, path + ": " + envelope.failure->text});
+  const auto& [path, from] = *envelope.route();
+  if (envelope.failure()) {  // its frame was none
+    if (asks) envelope.reply.fail({FailureKind::refused, path + ": " + envelope.failure()->text});
     return;
   }
   if (path.empty()) {
@@ -105,7 +105,7 @@ void Link::received(Envelope envelope) {
     return;
   }
   try {
-    if (!envelope.route->from.empty()) envelope.from = &names_.intern(envelope.route->from);
+    if (!from.empty()) envelope.from = &names_.intern(from);
   } catch (const Error& error) {
     if (asks) envelope.reply.fail({FailureKind::refused, error.what()});
     return;
@@ -116,7 +116,7 @@ void Link::received(Envelope envelope) {
     envelope.reply.holder_incarnation_ =
         envelope.to_incarnation ? envelope.to_incarnation : target.incarnation;
   }
-  envelope.route.reset();
+  envelope.enclosed.reset();
   target.mailbox->push(std::move(envelope));
 }
 

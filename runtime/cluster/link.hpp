@@ -40,7 +40,7 @@ class Link final : public Mailbox, public std::enable_shared_from_this<Link> {
   ~Link() override;
 
   // As a mailbox. An envelope says by its `to` which actor beyond it is for.
-  void push(Envelope envelope) override;
+  void push(Envelope&& envelope) override;
   std::size_t depth() const override;
   bool local() const override { return false; }
   void kill() override {}

@@ -34,10 +34,10 @@ class Outside final : public Mailbox, public std::enable_shared_from_this<Outsid
     return Reply{shared_from_this(), id};
   }
 
-  void push(Envelope envelope) override {
+  void push(Envelope&& envelope) override {
     if (envelope.kind == EnvelopeKind::answer)
       settle(envelope.request, Answer{std::move(envelope.frame)});
-    if (envelope.kind == EnvelopeKind::failure) settle(envelope.request, Answer{*envelope.failure});
+    if (envelope.kind == EnvelopeKind::failure) settle(envelope.request, Answer{*envelope.failure()});
   }
   std::size_t depth() const override { return 0; }
   void kill() override {}

@@ -25,6 +25,7 @@
 #include "runtime/cluster/worker_main.hpp"
 #include "tests/messages.capnp.h"
 #include "tests/support/actors.hpp"
+#include "tests/support/sanitizers.hpp"
 
 using namespace troupe;
 using namespace troupe::runtime;
@@ -195,12 +196,6 @@ class Soak {
 };
 
 }  // namespace
-
-// AddressSanitizer asks for its defaults: a SIGSEGV that a test sends is left to the kernel.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() {
-  return "handle_segv=0";
-}
 
 int main(int argc, char** argv) {
   Registry registry = test_registry();

@@ -13,7 +13,7 @@ namespace troupe::test {
 /// Keeps what is pushed, and nobody handles it. Thread-safe.
 class FakeMailbox final : public runtime::Mailbox {
  public:
-  void push(runtime::Envelope envelope) override {
+  void push(runtime::Envelope&& envelope) override {
     const std::lock_guard lock{mutex_};
     envelopes_.push_back(std::move(envelope));
   }

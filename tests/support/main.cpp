@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "tests/support/sanitizers.hpp"
 #include "tests/support/skip.hpp"
 
 namespace {

@@ -103,7 +103,7 @@ struct Fixture {
   bool turn(std::function<void(Cell&)> run) {
     Envelope envelope;
     envelope.kind = EnvelopeKind::run;
-    envelope.run = std::move(run);
+    envelope.enclose().run = std::move(run);
     return cell->receive(envelope);
   }
   /// Hands over what came to its own mailbox meanwhile.

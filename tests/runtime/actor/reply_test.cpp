@@ -45,8 +45,7 @@ struct Fixture {
     Envelope envelope;
     envelope.kind = EnvelopeKind::ask;
     envelope.request = 1;
-    envelope.route = std::make_unique<Route>();
-    envelope.route->to = "/a";
+    envelope.enclose().route = Route{"/a", {}};
     link->received(std::move(envelope));
     std::vector<Envelope> came = mailbox->take();
     REQUIRE(came.size() == 1);
@@ -56,7 +55,7 @@ struct Fixture {
   std::string told() {
     std::string all;
     for (const Envelope& envelope : askers->mailbox.take())
-      all += (all.empty() ? "" : "; ") + (envelope.failure ? envelope.failure->text : "ok");
+      all += (all.empty() ? "" : "; ") + (envelope.failure() ? envelope.failure()->text : "ok");
     return all;
   }
 };

@@ -51,7 +51,7 @@ Parcel some_parcel() {
   envelope.left = std::chrono::seconds{5};
   envelope.trace = 9;
   envelope.frame = some_frame();
-  envelope.route = std::make_unique<Route>(Route{"/to/whom", "/from"});
+  envelope.enclose().route = Route{"/to/whom", "/from"};
   return Parcel{std::move(envelope)};
 }
 
@@ -70,23 +70,21 @@ TEST_CASE_FIXTURE(Wire, "Parcel: what an envelope says crosses, to the bit") {
   CHECK(came.request == sent.request);
   CHECK(came.left == sent.left);
   CHECK(came.trace == sent.trace);
-  CHECK(came.route->to == "/to/whom");
-  CHECK(came.route->from == "/from");
+  CHECK(came.route()->to == "/to/whom");
+  CHECK(came.route()->from == "/from");
   REQUIRE(came.frame.bytes().size() == sent.frame.bytes().size());
   CHECK(std::memcmp(came.frame.bytes().data(), sent.frame.bytes().data(), sent.frame.bytes().size()) == 0);
   CHECK(reinterpret_cast<std::uintptr_t>(came.frame.bytes().data()) % 64 == 0);
 }
 
 TEST_CASE_FIXTURE(Wire, "Parcel: a failure crosses with its kind and text") {
-  Envelope envelope;
-  envelope.kind = EnvelopeKind::failure;
-  envelope.failure = std::make_shared<const Failure>(Failure{FailureKind::ended, "/a ended"});
-  envelope.route = std::make_unique<Route>();
+  Envelope envelope = failure_envelope(1, {FailureKind::ended, "/a ended"});
+  envelope.enclose().route.emplace();
   Parcel parcel{std::move(envelope)};
   const std::optional<Parcel> came = read(write(parcel));
   REQUIRE(came.has_value());
-  CHECK(came->envelope.failure->kind == FailureKind::ended);
-  CHECK(came->envelope.failure->text == "/a ended");
+  CHECK(came->envelope.failure()->kind == FailureKind::ended);
+  CHECK(came->envelope.failure()->text == "/a ended");
 }
 
 TEST_CASE_FIXTURE(Wire, "Parcel: an envelope without a route does not leave its process") {

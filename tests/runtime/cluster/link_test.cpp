@@ -111,9 +111,7 @@ struct Pair {
     envelope.request = request;
     envelope.left = 1s;
     envelope.frame = total_frame();
-    envelope.route = std::make_unique<Route>();
-    envelope.route->to = to;
-    envelope.route->from = "/a";
+    envelope.enclose().route = Route{to, "/a"};
     source->received(std::move(envelope));
   }
   /// "7: ok", "8: why not", in order.
@@ -121,7 +119,7 @@ struct Pair {
     std::string all;
     for (const Envelope& envelope : askers->take())
       all += (all.empty() ? "" : "; ") + std::to_string(envelope.request) + ": " +
-             (envelope.failure ? envelope.failure->text : "ok");
+             (envelope.failure() ? envelope.failure()->text : "ok");
     return all;
   }
 };
@@ -233,11 +231,9 @@ TEST_CASE_FIXTURE(Pair, "Link: an unsound message costs the message, and an aske
     Envelope envelope;
     envelope.kind = kind;
     envelope.request = 5;
-    envelope.route = std::make_unique<Route>();
-    envelope.route->to = "/b";
-    envelope.route->from = from;
+    envelope.enclose().route = Route{"/b", from};
     if (*unsound)
-      envelope.failure = std::make_shared<const Failure>(Failure{FailureKind::refused, unsound});
+      envelope.enclosed->failure = std::make_shared<const Failure>(Failure{FailureKind::refused, unsound});
     there.link->received(std::move(envelope));
   };
   come(EnvelopeKind::tell, "no path", "");
@@ -249,8 +245,8 @@ TEST_CASE_FIXTURE(Pair, "Link: an unsound message costs the message, and an aske
   CHECK(b->take().empty());
   const std::deque<Envelope> said = there.wire->take();
   REQUIRE(said.size() == 2);
-  CHECK(said[0].failure->kind == FailureKind::refused);
-  CHECK(said[1].failure->text == "/b: bad frame");
+  CHECK(said[0].failure()->kind == FailureKind::refused);
+  CHECK(said[1].failure()->text == "/b: bad frame");
 }
 
 TEST_CASE_FIXTURE(Pair, "Link: control messages go to the runtime beyond, and to no actor") {
