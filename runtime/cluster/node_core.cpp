@@ -11,7 +11,9 @@
 #include "runtime/actor/envelope.hpp"
 #include "runtime/actor/mailbox.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/cluster/worker_report.hpp"
 #include "runtime/supervision/supervisor.hpp"
+#include "runtime/telemetry/merged_metrics.hpp"
 
 namespace troupe::runtime {
 // Where answers to requests from the outside come in.
@@ -113,8 +115,17 @@ ActorMetrics& NodeCore::metrics_of(std::string_view type) {
   return *at->second;
 }
 
+namespace {
+
+std::string_view type_of(const ChildSpec& spec) {
+  return spec.supervisor ? std::string_view{"supervisor"} : spec.type;
+}
+
+}  // namespace
+
 void NodeCore::start(const ChildSpec& spec, const std::string& path, std::uint64_t incarnation) {
   Name& name = names_.intern(path);
+  if (name.last_exit()) metrics_of(type_of(spec)).restarts.add();
   if (spec.isolation == Isolation::none) return start_here(spec, name, incarnation);
   if (const auto there = processes()) return there->start(spec, name, incarnation);
   name.begin(incarnation, nullptr);
@@ -126,21 +137,19 @@ void NodeCore::start(const ChildSpec& spec, const std::string& path, std::uint64
 
 void NodeCore::start_here(const ChildSpec& spec, Name& name, std::uint64_t incarnation) {
   Cell::Make make;
-  std::string_view type = "supervisor";
+  const std::string_view type = type_of(spec);
   if (spec.supervisor) {
     make = [children = spec.supervisor](Context& context) {
       return std::make_unique<Supervisor>(context, *children);
     };
   } else {
     const ActorType* const known = registry_.find(spec.type);
-    type = spec.type;
     make = [known, spec](Context& context) {
       if (!known) throw Error{ErrorCode::bad_input, "there is no actor type \"" + spec.type + "\""};
       return known->make(context, spec.parameters);
     };
   }
   ActorMetrics& metrics = metrics_of(type);
-  if (name.status().restarts > 0) metrics.restarts.add();
   const std::shared_ptr<Mailbox> mailbox = host_->spawn(
       std::make_unique<Cell>(services_, name, incarnation, type, metrics, std::move(make)));
   if (!name.begin(incarnation, mailbox)) return mailbox->kill();
@@ -242,7 +251,7 @@ std::shared_ptr<ProcessChildren> NodeCore::processes() const {
   return processes_;
 }
 
-ProcessTable NodeCore::processes(const std::string& node) const {
+ProcessTable NodeCore::processes(const std::string& node, const std::string& below) const {
   const std::shared_ptr<ProcessChildren> there = processes();
   struct Known {
     const Name* name;
@@ -274,18 +283,25 @@ ProcessTable NodeCore::processes(const std::string& node) const {
       row.type = known.status.type;
       row.state = known.status.state;
       row.node = node;
-      row.pid = there ? there->pid_of(*known.name) : 0;
-      if (row.pid == 0) row.pid = ::getpid();
+      const auto process = there ? there->view_of(*known.name) : std::nullopt;
+      row.pid = process ? process->pid : ::getpid();
       row.incarnation = target.incarnation;
       row.mailbox_depth = target.mailbox && target.mailbox->local() ? target.mailbox->depth() : 0;
+      const std::shared_ptr<const WorkerReport> inside = process ? process->report : nullptr;
+      if (inside) row.mailbox_depth = inside->mailbox_depth;
       row.restarts = known.status.restarts;
       row.last_error = known.status.last_error;
       row.uptime = now - known.status.since;
       table.rows.push_back(std::move(row));
       add(known.name->path());
+      if (!inside) continue;
+      for (ProcessRow row_inside : inside->below.rows) {
+        row_inside.node = node;
+        table.rows.push_back(std::move(row_inside));
+      }
     }
   };
-  add("");
+  add(below);
   return table;
 }
 
@@ -310,7 +326,12 @@ std::string NodeCore::metrics() {
     const std::lock_guard lock{mutex_};
     for (const auto& [type, metrics] : metrics_by_type_) metrics->mailbox_depth.set(depth[type]);
   }
-  return metrics_.write();
+  const std::shared_ptr<ProcessChildren> there = processes();
+  if (!there) return metrics_.write();
+  std::vector<LabelledMetrics> parts{{{}, metrics_.write()}};
+  for (auto& [path, process] : there->views())
+    if (process.report) parts.push_back({path, process.report->metrics});
+  return merged_metrics(parts);
 }
 
 }  // namespace troupe::runtime

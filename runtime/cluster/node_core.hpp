@@ -34,6 +34,7 @@
 namespace troupe::runtime {
 
 class Outside;
+struct WorkerReport;
 class ProcessChildren;
 
 struct NodeCoreOptions {
@@ -89,14 +90,14 @@ class NodeCore final : public ChildLauncher {
   /// Of the process in which the actor lives. @return false if it has none of its own.
   bool signal_process(std::string_view path, int number);
 
-  /// Every actor that a supervisor looks after, siblings in order.
-  ProcessTable processes(const std::string& node) const;
+  /// Every actor that a supervisor looks after, siblings in order; only those below a path, if one is given.
+  ProcessTable processes(const std::string& node, const std::string& below = {}) const;
 
   /// Ends executors' threads and the host. Actors have been stopped before.
   /// @return who is left after `within`; then this object must be leaked.
   std::vector<std::string> shut_down(Duration within);
 
-  /// Prometheus' text.
+  /// Prometheus' text, of worker processes too as they last reported it.
   std::string metrics();
 
  private:
@@ -137,8 +138,14 @@ class ProcessChildren {
   virtual bool signal(Name& name, int number) = 0;
   /// Called once a second.
   virtual void tidy() = 0;
-  /// 0: none.
-  virtual int pid_of(const Name& name) const = 0;
+  struct View {
+    int pid = 0;
+    std::shared_ptr<const WorkerReport> report = {};  ///< the newest; none yet
+  };
+  /// The process of that child; none: it has none of its own.
+  virtual std::optional<View> view_of(const Name& child) const = 0;
+  /// Of all that run, by their children's paths.
+  virtual std::map<std::string, View> views() const = 0;
 };
 
 }  // namespace troupe::runtime

@@ -18,10 +18,15 @@
 #include "runtime/cluster/link.hpp"
 #include "runtime/cluster/node_core.hpp"
 #include "runtime/cluster/worker_launcher.hpp"
+#include "runtime/cluster/worker_report.hpp"
 #include "runtime/supervision/tree_messages.hpp"
 
 namespace troupe::runtime {
 namespace {
+
+bool is_below(std::string_view path, const std::string& top) {
+  return path.size() > top.size() + 1 && path.starts_with(top == "/" ? top : top + "/");
+}
 
 // One worker process, from the decision to start it to its reaping.
 struct Process {
@@ -36,6 +41,7 @@ struct Process {
   std::vector<std::pair<Name*, std::uint64_t>>
       below;                               // what lives in it beside the child itself, as it said
   std::map<Name*, std::uint64_t> watched;  // names that it asked about, and our watches of them
+  std::shared_ptr<const WorkerReport> report;
 };
 
 class Processes final : public ProcessChildren, public std::enable_shared_from_this<Processes> {
@@ -122,10 +128,19 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
     for (const auto& link : links) link->forget_expired();
   }
 
-  int pid_of(const Name& name) const override {
+  std::optional<View> view_of(const Name& child) const override {
     const std::lock_guard lock{mutex_};
-    const auto at = by_path_.find(name.path());
-    return at == by_path_.end() || at->second.empty() ? 0 : at->second.front()->pid;
+    const auto at = by_path_.find(child.path());
+    if (at == by_path_.end() || at->second.empty()) return {};
+    return View{at->second.front()->pid, at->second.front()->report};
+  }
+
+  std::map<std::string, View> views() const override {
+    const std::lock_guard lock{mutex_};
+    std::map<std::string, View> views;
+    for (const auto& [path, queue] : by_path_)
+      if (!queue.empty()) views[path] = View{queue.front()->pid, queue.front()->report};
+    return views;
   }
 
  private:
@@ -212,7 +227,7 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
   }
 
   Spawn spawn_of(const Process& process) const {
-    Spawn spawn{process.name->path(), process.incarnation, process.spec, {}};
+    Spawn spawn{process.name->path(), process.incarnation, process.spec, {}, core_.log().level("*")};
     for (const auto& [name, type] : core_.registry().types())
       if (type.origin.find('/') != std::string::npos &&
           std::find(spawn.plugins.begin(), spawn.plugins.end(), type.origin) == spawn.plugins.end())
@@ -231,6 +246,12 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
         Subscribe message;
         read(envelope.frame, message);
         subscribe(process, message.path);
+      } else if (envelope.type == WorkerReport::type().id) {
+        reported(process, envelope.frame);
+      } else if (envelope.type == worker_log_type().id) {
+        LogRecord record;
+        read(envelope.frame, record);
+        core_.log().add(std::move(record));
       }
     } catch (const Error& error) {
       core_.log()
@@ -239,10 +260,20 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
     }
   }
 
+  void reported(Process& process, const Frame& frame) {
+    auto report = std::make_shared<WorkerReport>();
+    read(frame, *report);
+    std::erase_if(report->below.rows, [&](ProcessRow& row) {
+      row.pid = process.pid;
+      return !is_below(row.path, process.name->path());
+    });
+    const std::lock_guard lock{mutex_};
+    process.report = std::move(report);
+  }
+
   void changed(Process& process, const NameChanged& message) {
     const std::string& top = process.name->path();
-    if (message.path != top && !message.path.starts_with(top == "/" ? top : top + "/"))
-      return;  // not its own
+    if (message.path != top && !is_below(message.path, top)) return;  // not its own
     Name& name = core_.names().intern(message.path);
     switch (message.what) {
       case NameChanged::What::begun: {
@@ -344,7 +375,10 @@ class Owner final : public ProcessChildren {
     return processes_->inject(name, order);
   }
   void tidy() override { processes_->tidy(); }
-  int pid_of(const Name& name) const override { return processes_->pid_of(name); }
+  std::optional<View> view_of(const Name& child) const override {
+    return processes_->view_of(child);
+  }
+  std::map<std::string, View> views() const override { return processes_->views(); }
 
  private:
   std::shared_ptr<Processes> processes_;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +16,7 @@
 
 #include "runtime/actor/envelope.hpp"
 #include "runtime/actor/host.hpp"
+#include "runtime/actor/mailbox.hpp"
 #include "runtime/actor/name_table.hpp"
 #include "runtime/actor/ticker.hpp"
 #include "runtime/base/error.hpp"
@@ -23,6 +25,7 @@
 #include "runtime/cluster/node_core.hpp"
 #include "runtime/cluster/shared_memory.hpp"
 #include "runtime/cluster/worker_bootstrap.hpp"
+#include "runtime/cluster/worker_report.hpp"
 #include "runtime/plugin.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/supervision/tree_messages.hpp"
@@ -32,6 +35,8 @@ namespace {
 
 constexpr std::chrono::seconds join_within{30};
 constexpr std::chrono::milliseconds drain_within{500};
+constexpr std::chrono::milliseconds soon{20};
+constexpr std::chrono::seconds now_and_then{1};
 
 NodeCoreOptions core_options() {
   NodeCoreOptions options;
@@ -49,9 +54,11 @@ class WorkerProcess {
         ticker_{core_.timers(), clock_} {
     for (auto& [name, memory] : memories)
       core_.memories().add(std::make_shared<SharedMemory>(std::move(memory)));
-    core_.log().add_sink(LogFormat::text, descriptor_sink(2));
     link_ = std::make_shared<Link>(core_.names(), clock_, "the node",
                                    [this](const Envelope& envelope) { heard(envelope); });
+    core_.log().add_record_sink([this](const LogRecord& record) {
+      link_->control(worker_log_type(), to_frame(record));
+    });
     core_.keep_house();
     core_.names().on_new_name([this](Name& name) { made(name); });
     PeerEvents events;
@@ -102,7 +109,40 @@ class WorkerProcess {
     }
     message.what = change.up ? NameChanged::What::up : NameChanged::What::down;
     link_->control(NameChanged::type(), to_frame(message));
+    report_within(soon);
     if (!change.up && message.path == path_) end(change.exit);
+  }
+
+  // What the node cannot see of this process. Once, however often it is asked for meanwhile.
+  void report_within(Duration delay) {
+    const TimePoint due = core_.clock().now() + delay;
+    {
+      const std::lock_guard lock{report_mutex_};
+      if (due >= report_due_) return;
+      report_due_ = due;
+    }
+    core_.timers().add(due, [this, due] {
+      {
+        const std::lock_guard lock{report_mutex_};
+        if (report_due_ != due) return;  // an earlier one was asked for meanwhile
+        report_due_ = TimePoint::max();
+      }
+      try {
+        report();
+      } catch (const std::exception& error) {  // a tick's callback throws nothing
+        core_.log().logger("worker").error("no report to the node", {{"why", error.what()}});
+      }
+      report_within(now_and_then);
+    });
+  }
+
+  void report() {
+    WorkerReport report;
+    report.below = core_.processes({}, path_);
+    const Name::Target child = core_.names().intern(path_).target();
+    if (child.mailbox) report.mailbox_depth = child.mailbox->depth();
+    report.metrics = core_.metrics();
+    link_->control(WorkerReport::type(), to_frame(report));
   }
 
   void heard(const Envelope& envelope) {
@@ -153,6 +193,7 @@ class WorkerProcess {
       name.begin(message.incarnation, nullptr);
       return name.down(message.incarnation, {ExitKind::failed, error.what()});
     }
+    core_.log().set_level("*", message.log_level);
     // Below this child's own, which only grow; the node counts on in steps of its own.
     core_.count_from(message.incarnation << 24);
     message.spec.isolation = Isolation::none;
@@ -183,6 +224,8 @@ class WorkerProcess {
   std::string path_;
   std::optional<Exit> exit_;
   bool released_ = false;
+  std::mutex report_mutex_;
+  TimePoint report_due_ = TimePoint::max();
 };
 
 }  // namespace

@@ -202,6 +202,7 @@ Frame to_frame(const Spawn& message) {
     write(message.spec, to.initSpec());
     auto plugins = to.initPlugins(static_cast<unsigned>(message.plugins.size()));
     for (unsigned i = 0; i < plugins.size(); ++i) plugins.set(i, message.plugins[i]);
+    to.setLogLevel(static_cast<std::uint8_t>(message.log_level));
   });
 }
 Frame to_frame(const Stop& message) {
@@ -252,6 +253,7 @@ void read(const Frame& frame, Spawn& message) {
     message.incarnation = from.getIncarnation();
     message.spec = read(from.getSpec());
     for (const auto plugin : from.getPlugins()) message.plugins.emplace_back(plugin.cStr());
+    message.log_level = enumerator(from.getLogLevel(), LogLevel::off, "log level");
   });
 }
 void read(const Frame& frame, Stop& message) {

@@ -9,6 +9,7 @@
 #include "runtime/actor/message_type.hpp"
 #include "runtime/exit.hpp"
 #include "runtime/supervision/child_spec.hpp"
+#include "runtime/telemetry/log_record.hpp"
 #include "serialization/frame.hpp"
 
 namespace troupe::runtime {
@@ -34,6 +35,7 @@ struct Spawn {
   std::uint64_t incarnation = 0;
   ChildSpec spec;
   std::vector<std::string> plugins;
+  LogLevel log_level = LogLevel::info;
   static MessageType type();
 };
 /// A node to its worker process: ask it to end.

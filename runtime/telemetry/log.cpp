@@ -69,6 +69,12 @@ struct Log::State {
   /// Under `writing`.
   void emit(LogRecord record) {
     record.time = wall();
+    write(std::move(record));
+  }
+
+  /// Under `writing`.
+  void write(LogRecord record) {
+    for (const auto& take : record_sinks) take(record);
     std::array<std::string, 2> lines;  // by format, made when first needed
     for (const Sink& sink : sinks) {
       try {
@@ -93,6 +99,7 @@ struct Log::State {
 
   std::mutex writing;  // held while sinks are called, so that they see the records in order
   std::vector<Sink> sinks;
+  std::vector<std::function<void(const LogRecord&)>> record_sinks;
   std::atomic<std::uint64_t> lost = 0;
 
   mutable std::mutex ring_mutex;  // taken after `writing`
@@ -114,6 +121,22 @@ Log::~Log() {
 void Log::add_sink(LogFormat format, LogSink sink) {
   const std::lock_guard lock{state_->writing};
   state_->sinks.push_back({format, std::move(sink)});
+}
+
+void Log::add_record_sink(std::function<void(const LogRecord&)> take) {
+  const std::lock_guard lock{state_->writing};
+  state_->record_sinks.push_back(std::move(take));
+}
+
+void Log::add(LogRecord record) noexcept {
+  try {
+    if (record.level < level(record.component)) return;
+    record.node = state_->options.node;
+    const std::lock_guard lock{state_->writing};
+    state_->write(std::move(record));
+  } catch (...) {
+    state_->lost.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 void Log::set_level(std::string_view component, LogLevel level) {

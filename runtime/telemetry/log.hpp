@@ -54,12 +54,20 @@ class Log {
   /// Takes the records from here on.
   void add_sink(LogFormat format, LogSink sink);
 
+  /// Hands on each record from here on, under the rules of a sink.
+  void add_record_sink(std::function<void(const LogRecord&)> take);
+
+  /// A record of another process of this node's, with its time: remembered and written like one of this log's own,
+  /// unless its component's level is higher here. Its node and number are this log's.
+  void add(LogRecord record) noexcept;
+
   /// The level of a component ("supervisor", or an actor's type), or with "*" that of all which have none of their
   /// own. Takes effect at once, for loggers that exist too.
   void set_level(std::string_view component, LogLevel level);
   /// The same as an operator writes it: "warning,trainer=debug,*=info"; a level alone is that of "*".
   /// @throws Error bad_input if it is malformed; nothing has changed then.
   void set_levels(std::string_view levels);
+  /// Of "*" too.
   LogLevel level(std::string_view component) const;
 
   /// What an actor logs with. Must not outlive the log.

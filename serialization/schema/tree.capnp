@@ -67,6 +67,7 @@ struct Spawn {
   incarnation @1 :UInt64;
   spec @2 :ChildSpec;
   plugins @3 :List(Text); # files with actor types, to be loaded first
+  logLevel @4 :UInt8 = 1; # runtime/telemetry/log_record.hpp: what is below it need not be logged
 }
 
 struct Stop {

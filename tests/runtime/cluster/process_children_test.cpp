@@ -101,6 +101,42 @@ TEST_CASE_FIXTURE(NodeFixture, "Process: a whole subtree lives in one, under its
   CHECK(ask_until_answered("/g/y").ok());
 }
 
+TEST_CASE_FIXTURE(NodeFixture, "Process: what happens in it is seen from outside") {
+  ChildSpec group;
+  group.name = "far";
+  SupervisorSpec inner;
+  inner.children = {child("a")};
+  group.supervisor = std::make_shared<const SupervisorSpec>(inner);
+  start({isolated(group)});
+  const auto until = std::chrono::steady_clock::now() + 30s;
+  const auto asking_until = [&](auto&& holds) {
+    bool held = holds();
+    for (; !held && std::chrono::steady_clock::now() < until; held = holds())
+      ask_until_answered("/far/a");
+    CHECK(held);
+  };
+  REQUIRE(ask_until_answered("/far/a").ok());
+  poke("/far/a", "throw");
+  REQUIRE(ask_until_answered("/far/a").ok());
+  poke("/far/a", "malformed");
+  asking_until([&] { return row("/far/a").restarts == 1; });
+  CHECK(row("/far/a").last_error.find("poked") != std::string::npos);
+  CHECK(row("/far/a").pid == row("/far").pid);
+  CHECK(row("/far/a").node == "fixture");
+  asking_until([&] {
+    for (const LogRecord& record : node->log().records_since(0, 1000).records)
+      if (record.actor == "/far/a" && record.level == LogLevel::warning && record.node == "fixture")
+        return true;
+    return false;
+  });
+  const auto counted = [&](const std::string& series) {
+    return node->metrics().find("troupe_actor_restarts_total{" + series + "} 1") != std::string::npos;
+  };
+  asking_until([&] { return counted(R"(process="/far",type="counter")"); });
+  ::kill(static_cast<pid_t>(row("/far").pid), SIGKILL);
+  asking_until([&] { return counted(R"(type="supervisor")"); });
+}
+
 TEST_CASE_FIXTURE(NodeFixture, "Process: memory is shared with it") {
   const auto memory = node->share("numbers", 4096);
   start({isolated(child("far"))});

@@ -131,6 +131,26 @@ TEST_CASE_FIXTURE(Fixture, "Log: messages and fields are bounded") {
   CHECK(tail.records[0].fields[0].value.size() == 4096);
 }
 
+TEST_CASE_FIXTURE(Fixture, "Log: another process's record is written and remembered with its time, as this node's") {
+  Log there = make(), here = make();
+  std::vector<LogRecord> sent;
+  there.add_record_sink([&](const LogRecord& record) { sent.push_back(record); });
+  clock.advance(1s);
+  there.logger("loader", "/l").warning("late", {{"step", 3}});
+  there.logger("loader", "/l").info("fine");
+  clock.advance(1s);
+  here.add_sink(LogFormat::text, collect());
+  here.set_level("loader", LogLevel::warning);
+  REQUIRE(sent.size() == 2);
+  for (LogRecord record : sent) {
+    record.node = "worker";
+    here.add(record);
+  }
+  CHECK(lines ==
+        std::vector<std::string>{"1970-01-01T00:00:01.000000Z warning n1 /l [loader] late step=3\n"});
+  CHECK(messages(here.records_since(0, 10)) == "late;");
+}
+
 TEST_CASE_FIXTURE(Fixture, "Log: components past the bound follow \"*\"") {
   Log log = make();
   for (std::size_t i = 0; i < Log::max_components; ++i) log.logger("c" + std::to_string(i));
