@@ -57,7 +57,7 @@ class Context {
   using OnAnswer = std::function<void(const Answer&)>;
   /// Asks. `then` is called exactly once unless this actor ends before: with the answer, or with the reason
   /// why there is none, after `within` at the latest; at once when the one who was asked, its process or its
-  /// node ends.
+  /// node ends. A MalformedFrame that it throws is the fault of who answered, and only costs the answer.
   template <class T>
   void ask(const Ref& to, Frame question, Duration within, OnAnswer then) {
     ask(to, MessageType::of<T>(), std::move(question), within, std::move(then));
