@@ -227,7 +227,7 @@ Frame Cell::attachment() const {
 
 bool Cell::is_local(const Ref& whom) const {
   const std::shared_ptr<Mailbox>& mailbox = whom.mailbox();
-  return !mailbox || mailbox->local();
+  return mailbox && mailbox->local();
 }
 
 void Cell::tell_with(const Ref& to, MessageType type, Frame message, Frame attachment) {

@@ -51,7 +51,7 @@ class Context {
   virtual void tell_with(const Ref& to, MessageType type, Frame message, Frame attachment) = 0;
   /// What came with the message that is being handled; empty if nothing did.
   virtual Frame attachment() const = 0;
-  /// Whether messages to it stay in this process now.
+  /// Whether messages to it stay in this process now; no if it is not running.
   virtual bool is_local(const Ref& whom) const = 0;
 
   using OnAnswer = std::function<void(const Answer&)>;

@@ -186,6 +186,16 @@ TEST_CASE_FIXTURE(Fixture, "Cell: an incarnation that counts no more sends nothi
   CHECK(answers == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "Cell: one that is not running may begin elsewhere, so it is not local") {
+  REQUIRE(cell->start());
+  on_poke = [](Context& context) {
+    CHECK(context.is_local(context.ref("b")));
+    CHECK_FALSE(context.is_local(context.ref("nobody")));
+  };
+  CHECK(tell<wire::Poke>(poke_frame("")));
+}
+
 TEST_CASE_FIXTURE(Fixture, "Cell: an answer that is malformed costs the answer only") {
   REQUIRE(cell->start());
   on_poke = [](Context& context) {
