@@ -18,7 +18,7 @@ namespace troupe::test {
 ///     abort     gives the channel up: at once
 ///     now       at once
 ///
-/// A sink consumes each item a turn after it came.
+/// A sink consumes each item a while after it came, so that its window fills.
 void add_channel_actors(runtime::Registry& registry);
 
 constexpr std::uint64_t item_count = 60;
