@@ -48,7 +48,7 @@ Frame another_type() {
 Frame nested_too_deep() {
   return make_frame<wire::StartChild>([](wire::StartChild::Builder head) {
     auto spec = head.initSpec();
-    for (int level = 0; level < 20; ++level) {
+    for (int level = 0; level < 100; ++level) {
       spec.setName("level");
       auto inner = spec.initSupervisor().initChildren(1);
       spec = inner[0];
