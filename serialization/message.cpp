@@ -27,7 +27,7 @@ std::optional<std::string> find_fault(std::span<const std::byte> bytes,
   capnp::ReaderOptions options;
   // Our readers look at each part a few times at most; a message whose parts overlap runs into this.
   options.traversalLimitInWords = 8 * words + 64;
-  options.nestingLimit = 16;
+  options.nestingLimit = 64;  // three for each supervisor above another
   try {
     capnp::FlatArrayMessageReader reader{
         kj::arrayPtr(reinterpret_cast<const capnp::word*>(bytes.data()), words), options};

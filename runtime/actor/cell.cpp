@@ -127,22 +127,31 @@ void Cell::hear(Envelope& envelope) {
       entry->tell(envelope.frame);
     }
   } catch (const serialization::MalformedFrame& error) {
-    metrics_.malformed.add();
-    logger_.warning("a malformed message was thrown away",
-                    {{"type", entry->name},
-                     {"from", envelope.from ? envelope.from->path() : "outside"},
-                     {"why", error.what()}});
-    dropped.refuse("a malformed " + std::string{entry->name} + ": " + error.what());
+    throw_away(std::string{entry->name}, envelope.from, error.what(), dropped);
   }
 }
 
 void Cell::complete(std::uint64_t request, const Answer& answer) {
   const auto at = requests_.find(request);
   if (at == requests_.end()) return;  // it came after its deadline
-  const OnAnswer then = std::move(at->second.then);
+  Request asked = std::move(at->second);
   requests_.erase(at);
   deadlines_.remove(request);
-  if (then) then(answer);
+  DroppedReplies dropped;
+  try {
+    const OnAnswer then = std::move(asked.then);  // the replies that it holds go with it
+    if (then) then(answer);
+  } catch (const serialization::MalformedFrame& error) {
+    throw_away("answer to " + std::string{asked.type}, asked.to, error.what(), dropped);
+  }
+}
+
+void Cell::throw_away(const std::string& what, const Name* from, const std::string& why,
+                      DroppedReplies& dropped) {
+  metrics_.malformed.add();
+  logger_.warning("a malformed message was thrown away",
+                  {{"type", what}, {"from", from ? from->path() : "outside"}, {"why", why}});
+  dropped.refuse("a malformed " + what + ": " + why);
 }
 
 void Cell::finish(Exit otherwise) {
@@ -218,7 +227,7 @@ Frame Cell::attachment() const {
 
 bool Cell::is_local(const Ref& whom) const {
   const std::shared_ptr<Mailbox>& mailbox = whom.mailbox();
-  return !mailbox || mailbox->local();
+  return mailbox && mailbox->local();
 }
 
 void Cell::tell_with(const Ref& to, MessageType type, Frame message, Frame attachment) {
@@ -234,7 +243,7 @@ void Cell::ask(const Ref& to, MessageType type, Frame question, Duration within,
   if (!counts()) return;
   const std::uint64_t id = ++last_id_;
   const std::shared_ptr<Mailbox>& mailbox = to.mailbox();
-  requests_.emplace(id, Request{std::move(then), to.name_, within});
+  requests_.emplace(id, Request{std::move(then), to.name_, type.name, within});
   set_deadline(within, id);
   if (!mailbox)
     return mailbox_->push(failure_envelope(

@@ -96,6 +96,8 @@ class Cell final : public Context {
   void dispatch(Envelope& envelope);
   void hear(Envelope& envelope);
   void complete(std::uint64_t request, const Answer& answer);
+  void throw_away(const std::string& what, const Name* from, const std::string& why,
+                  DroppedReplies& dropped);
   void set_deadline(Duration delay, std::uint64_t id);
   void schedule_wake();
   Envelope message_to(const Ref& to, EnvelopeKind kind, MessageType type, Frame frame);
@@ -124,6 +126,7 @@ class Cell final : public Context {
   struct Request {
     OnAnswer then;
     const Name* to = nullptr;
+    std::string_view type;
     Duration within{};
   };
   std::unordered_map<std::uint64_t, Request> requests_;

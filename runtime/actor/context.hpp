@@ -51,13 +51,13 @@ class Context {
   virtual void tell_with(const Ref& to, MessageType type, Frame message, Frame attachment) = 0;
   /// What came with the message that is being handled; empty if nothing did.
   virtual Frame attachment() const = 0;
-  /// Whether messages to it stay in this process now.
+  /// Whether messages to it stay in this process now; no if it is not running.
   virtual bool is_local(const Ref& whom) const = 0;
 
   using OnAnswer = std::function<void(const Answer&)>;
   /// Asks. `then` is called exactly once unless this actor ends before: with the answer, or with the reason
   /// why there is none, after `within` at the latest; at once when the one who was asked, its process or its
-  /// node ends.
+  /// node ends. A MalformedFrame that it throws is the fault of who answered, and only costs the answer.
   template <class T>
   void ask(const Ref& to, Frame question, Duration within, OnAnswer then) {
     ask(to, MessageType::of<T>(), std::move(question), within, std::move(then));

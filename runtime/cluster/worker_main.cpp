@@ -149,8 +149,14 @@ class WorkerProcess {
     try {
       if (envelope.type == Spawn::type().id) {
         Spawn message;
-        read(envelope.frame, message);
-        become(std::move(message));
+        std::string why_not;
+        try {
+          read(envelope.frame, message);
+        } catch (const Error& error) {
+          if (message.path.empty()) throw;
+          why_not = error.what();
+        }
+        become(std::move(message), std::move(why_not));
       } else if (envelope.type == Stop::type().id) {
         Stop message;
         read(envelope.frame, message);
@@ -178,7 +184,8 @@ class WorkerProcess {
     }
   }
 
-  void become(Spawn message) {
+  // `why_not`: what keeps it from that; empty: nothing yet.
+  void become(Spawn message, std::string why_not) {
     {
       const std::lock_guard lock{mutex_};
       if (!path_.empty()) return;
@@ -188,10 +195,13 @@ class WorkerProcess {
     try {
       for (const std::string& plugin : message.plugins)
         if (!has_plugin(plugin, registry_)) load_plugin(plugin, registry_);
-    } catch (const Error& error) {  // the child's failure to start, with the reason
+    } catch (const Error& error) {
+      why_not = error.what();
+    }
+    if (!why_not.empty()) {  // the child's failure to start, with the reason
       Name& name = core_.names().intern(message.path);
       name.begin(message.incarnation, nullptr);
-      return name.down(message.incarnation, {ExitKind::failed, error.what()});
+      return name.down(message.incarnation, {ExitKind::failed, why_not});
     }
     core_.log().set_level("*", message.log_level);
     // Below this child's own, which only grow; the node counts on in steps of its own.

@@ -15,6 +15,9 @@
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
 #include "tests/messages.capnp.h"
+#include "tests/support/channel_actors.hpp"
+#include "tests/support/liar.hpp"
+#include "tests/support/mirror.hpp"
 
 namespace troupe::test {
 
@@ -169,6 +172,9 @@ Registry test_registry() {
   registry.add<Stubborn>("stubborn", "Does not end when asked.", start);
   registry.add<Echo>("echo", "Answers with what it was asked.");
   registry.add<Works>("works", "Works on an executor.");
+  add_channel_actors(registry);
+  add_liar(registry);
+  add_mirror(registry);
   return registry;
 }
 

@@ -18,7 +18,8 @@ namespace troupe::test {
 ///     hang      blocks its thread until release_hanging() is called
 ///
 /// "late": is ready 50 ms after it was made. "refuses": its constructor throws. "stubborn": does not end when asked.
-/// "echo" answers Poke with the same frame. "works": does its Poke on an executor.
+/// "echo" answers Poke with the same frame. "works": does its Poke on an executor. And the actors of
+/// channel_actors.hpp, liar.hpp and mirror.hpp.
 runtime::Registry test_registry();
 
 /// Lets go all threads that "hang" holds, now and from here on.

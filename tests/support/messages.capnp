@@ -20,3 +20,14 @@ struct Poke {
   what @0 :Text;
   whom @1 :Text;
 }
+
+struct Tally {
+  # Of one end of channels: what became of the last one.
+  items @0 :UInt64;
+  wrong @1 :UInt64;   # items that were not the next one, bit for bit
+  most @2 :UInt64;    # bytes: received and not consumed, or queued
+  begun @3 :UInt64;   # channels so far
+  ended @4 :UInt64;   # ends that were told so far
+  kind @5 :UInt8;     # of the last end: ChannelEnd::Kind
+  reason @6 :Text;
+}

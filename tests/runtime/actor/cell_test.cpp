@@ -20,6 +20,7 @@
 #include "runtime/cluster/memories.hpp"
 #include "runtime/supervision/child_launcher.hpp"
 #include "runtime/telemetry/metrics.hpp"
+#include "serialization/frame_reader.hpp"
 #include "tests/messages.capnp.h"
 #include "tests/support/actors.hpp"
 #include "tests/support/fake_mailbox.hpp"
@@ -183,6 +184,33 @@ TEST_CASE_FIXTURE(Fixture, "Cell: an incarnation that counts no more sends nothi
   CHECK(other->take().empty());
   advance(2s);
   CHECK(answers == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "Cell: one that is not running may begin elsewhere, so it is not local") {
+  REQUIRE(cell->start());
+  on_poke = [](Context& context) {
+    CHECK(context.is_local(context.ref("b")));
+    CHECK_FALSE(context.is_local(context.ref("nobody")));
+  };
+  CHECK(tell<wire::Poke>(poke_frame("")));
+}
+
+TEST_CASE_FIXTURE(Fixture, "Cell: an answer that is malformed costs the answer only") {
+  REQUIRE(cell->start());
+  on_poke = [](Context& context) {
+    context.ask<wire::Total>(context.ref("b"), total_frame(), 1s, [](const Answer& answer) {
+      serialization::read_head<wire::Total>(answer.frame(), [](wire::Total::Reader) {});
+    });
+  };
+  tell<wire::Poke>(poke_frame(""));
+  other->take().at(0).reply.answer(Frame{});
+  std::vector<Envelope> answers = mailbox->take();
+  REQUIRE(answers.size() == 1);
+  CHECK(cell->receive(answers[0]));
+  CHECK(of_subjects.malformed.value() == 1);
+  tell<wire::Add>(add_frame(1));
+  CHECK(heard == "/b");
 }
 
 TEST_CASE_FIXTURE(Fixture,

@@ -137,6 +137,35 @@ TEST_CASE_FIXTURE(NodeFixture, "Process: what happens in it is seen from outside
   asking_until([&] { return counted(R"(type="supervisor")"); });
 }
 
+TEST_CASE_FIXTURE(NodeFixture,
+                  "Process: a tree in it may be deep, and one that is too deep is told") {
+  const auto tree = [](int levels) {
+    ChildSpec spec = child("s");
+    for (int level = 0; level < levels; ++level) {
+      SupervisorSpec above;
+      above.children = {spec};
+      spec = {};
+      spec.name = "s";
+      spec.supervisor = std::make_shared<const SupervisorSpec>(above);
+    }
+    return isolated(spec);
+  };
+  SUBCASE("deep") {
+    start({tree(12)});
+    std::string path;
+    for (int level = 0; level <= 12; ++level) path += "/s";
+    CHECK(total_of(ask_until_answered(path)) == 0);
+  }
+  SUBCASE("too deep") {
+    try {
+      start({tree(40)}, 1);
+      FAIL("it started");
+    } catch (const Error& error) {
+      CHECK(std::string{error.what()}.find("too deeply") != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE_FIXTURE(NodeFixture, "Process: memory is shared with it") {
   const auto memory = node->share("numbers", 4096);
   start({isolated(child("far"))});
