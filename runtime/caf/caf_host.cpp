@@ -1,14 +1,14 @@
 #include <unistd.h>
-#include <caf/actor.hpp>
 #include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/atom.hpp>
-#include <caf/event_based_actor.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/node_id.hpp>
+#include <caf/ref_counted.hpp>
+#include <caf/resumable.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
-#include <caf/send.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -23,6 +23,7 @@
 
 #include "runtime/actor/cell.hpp"
 #include "runtime/actor/host.hpp"
+#include "runtime/actor/inbox.hpp"
 #include "runtime/actor/mailbox.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/caf/caf_peer.hpp"
@@ -31,52 +32,6 @@
 
 namespace troupe::runtime {
 namespace {
-
-class CafMailbox final : public Mailbox {
- public:
-  explicit CafMailbox(std::size_t limit) : limit_{limit} {}
-
-  void be(caf::actor actor) { actor_ = std::move(actor); }
-
-  void push(Envelope&& envelope) override {
-    const bool is_message =
-        envelope.kind == EnvelopeKind::tell || envelope.kind == EnvelopeKind::ask;
-    if (!count_one() && is_message) {
-      pushed_.fetch_sub(1, std::memory_order_relaxed);
-      if (envelope.kind == EnvelopeKind::ask) envelope.reply.refuse("its mailbox is full");
-      return;
-    }
-    caf::anon_send(actor_, Parcel{std::move(envelope)});
-  }
-  std::size_t depth() const override {
-    const std::uint64_t taken = taken_.load(std::memory_order_relaxed);
-    return pushed_.load(std::memory_order_relaxed) - taken;
-  }
-  void kill() override { caf::anon_send_exit(actor_, caf::exit_reason::kill); }
-
-  /// For the actor's own turns only.
-  void took_one() {
-    taken_.store(taken_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
-
- private:
-  // False: that is one too many.
-  bool count_one() {
-    const std::uint64_t before = pushed_.fetch_add(1, std::memory_order_relaxed);
-    if (before < room_until_.load(std::memory_order_relaxed)) return true;
-    const std::uint64_t room = taken_.load(std::memory_order_relaxed) + limit_;
-    room_until_.store(room, std::memory_order_relaxed);
-    return before < room;
-  }
-
-  // Counted apart, so that sender and receiver do not pass one cache line to and fro with every message; the sender looks
-  // at the receiver's count only when the room that it knows of is used up.
-  const std::size_t limit_;
-  std::atomic<std::uint64_t> pushed_{0};
-  std::atomic<std::uint64_t> room_until_{limit_};
-  caf::actor actor_;
-  alignas(64) std::atomic<std::uint64_t> taken_{0};
-};
 
 // Who has not ended.
 class Running {
@@ -99,42 +54,69 @@ class Running {
   std::multiset<std::string> paths_;
 };
 
-// Drives one cell. CAF gives it one message at a time and the threads to do so.
-class CafActor final : public caf::event_based_actor {
+// One cell and its mailbox, as a job of CAF's scheduler, which gives it a thread whenever something has come. It is
+// none of CAF's actors: to wrap, queue, match and unwrap a message costs there more than all that a cell does.
+class Job final : public caf::ref_counted, public caf::resumable, public Mailbox {
  public:
-  CafActor(caf::actor_config& config, std::unique_ptr<Cell> cell,
-           std::shared_ptr<CafMailbox> mailbox, std::shared_ptr<Running> running)
-      : caf::event_based_actor{config},
+  Job(caf::scheduler::abstract_coordinator& scheduler, std::unique_ptr<Cell> cell,
+      std::size_t limit, std::shared_ptr<Running> running)
+      : scheduler_{scheduler},
         path_{cell->path()},
+        inbox_{limit},
         cell_{std::move(cell)},
-        mailbox_{std::move(mailbox)},
         running_{std::move(running)} {}
 
-  caf::behavior make_behavior() override {
-    if (!cell_->start()) {
-      quit();
-      return {};
+  // Mailbox
+
+  void push(Envelope&& envelope) override {
+    if (!inbox_.push(std::move(envelope))) return;
+    ref();  // the scheduler's
+    scheduler_.enqueue(this);
+  }
+  std::size_t depth() const override { return inbox_.depth(); }
+  void kill() override {
+    killed_.store(true, std::memory_order_relaxed);
+    push(turn([](Cell&) {}));
+  }
+
+  // caf::resumable: never two threads at once
+
+  resume_result resume(caf::execution_unit*, std::size_t most) override {
+    for (std::size_t turns = 0; turns < most;) {
+      if (killed_.load(std::memory_order_relaxed)) return end();
+      if (!std::exchange(started_, true) && !cell_->start()) return end();
+      bool goes_on = true;
+      {
+        Envelope envelope;
+        if (!inbox_.take(envelope)) {
+          if (inbox_.sleep()) return awaiting_message;  // from here on another thread may be in here
+          continue;
+        }
+        ++turns;
+        goes_on = cell_->receive(envelope);
+      }
+      if (!goes_on) return end();
     }
-    return {[this](Parcel& parcel) {
-      mailbox_->took_one();
-      if (!cell_->receive(parcel.envelope)) quit();
-    }};
+    return inbox_.sleep() ? awaiting_message : resume_later;
   }
-
-  void on_exit() override {
-    if (!cell_) return;
-    cell_->finish({ExitKind::killed, "it was ended hard"});
-    cell_.reset();
-    mailbox_.reset();
-    running_->remove(path_);
-  }
-
-  const char* name() const override { return "troupe.actor"; }
+  void intrusive_ptr_add_ref_impl() override { ref(); }
+  void intrusive_ptr_release_impl() override { deref(); }
 
  private:
+  resume_result end() {
+    cell_->finish({ExitKind::killed, "it was ended hard"});
+    cell_.reset();
+    inbox_.close();
+    running_->remove(path_);
+    return done;
+  }
+
+  caf::scheduler::abstract_coordinator& scheduler_;
   const std::string path_;
+  Inbox inbox_;
+  std::atomic<bool> killed_{false};
+  bool started_ = false;
   std::unique_ptr<Cell> cell_;
-  std::shared_ptr<CafMailbox> mailbox_;
   std::shared_ptr<Running> running_;
 };
 
@@ -164,12 +146,13 @@ class CafHost final : public Host {
   ~CafHost() override { stop(Duration::zero()); }
 
   std::shared_ptr<Mailbox> spawn(std::unique_ptr<Cell> cell) override {
-    auto mailbox = std::make_shared<CafMailbox>(options_.mailbox_limit);
-    cell->attach(mailbox);
+    Cell& its_cell = *cell;
     running_->add(cell->path());
-    mailbox->be(caf::actor_cast<caf::actor>(
-        system_->spawn<CafActor, caf::lazy_init>(std::move(cell), mailbox, running_)));
-    return mailbox;
+    const std::shared_ptr<Job> job{
+        new Job{system_->scheduler(), std::move(cell), options_.mailbox_limit, running_},
+        [](Job* last) { last->deref(); }};
+    its_cell.attach(job);
+    return job;
   }
 
   std::shared_ptr<Peer> join(int socket, bool accepting, PeerEvents events) override {
@@ -197,9 +180,12 @@ class CafHost final : public Host {
     if (options_.deterministic) run(std::numeric_limits<std::size_t>::max());
     // CAF's destructor waits for actors for ever, so it is entered only when none is left.
     const auto until = std::chrono::steady_clock::now() + within;
-    while (system_->registry().running() != 0 && std::chrono::steady_clock::now() < until)
+    const auto some_run = [this] {
+      return system_->registry().running() != 0 || !running_->paths().empty();
+    };
+    while (some_run() && std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::microseconds{200});
-    if (system_->registry().running() != 0) {
+    if (some_run()) {
       static_cast<void>(system_.release());
       static_cast<void>(config_.release());
       return false;

@@ -94,7 +94,7 @@ double seconds_since(Steady::time_point begin) {
 int main(int argc, char** argv) {
   Registry registry = test_registry();
   registry.add<Driver>("driver", "Drives.");
-  registry.add<Sink>("sink", "Counts.");
+  registry.add<Sink>("quiet", "Counts.");
   if (const auto worker = worker_main(argc, argv, registry)) return *worker;
 
   NodeOptions options;
@@ -105,7 +105,7 @@ int main(int argc, char** argv) {
   root.intensity = 1'000'000;
   ChildSpec far = child("far");
   far.isolation = Isolation::process;
-  root.children = {child("counter", "sink"), child("driver", "driver"), child("near"), far};
+  root.children = {child("counter", "quiet"), child("driver", "driver"), child("near"), far};
   node.start(root);
 
   constexpr int rounds = 7;
