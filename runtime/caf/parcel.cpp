@@ -40,6 +40,38 @@ caf::error read(caf::deserializer& in, T&... values) {
   return error;
 }
 
+// Straight into the connection's buffer: the one copy that CAF asks for.
+caf::error write_frame(caf::serializer& out, const serialization::Frame& frame) {
+  const std::span<const std::byte> bytes = frame.bytes();
+  if (auto error = write(out, std::uint64_t{bytes.size()})) return error;
+  // Frames are never written to; apply_raw takes a plain pointer for both directions.
+  return bytes.empty() ? caf::error{}
+                       : out.apply_raw(bytes.size(), const_cast<std::byte*>(bytes.data()));
+}
+
+// A frame that is none stays away, and `failure` says why.
+caf::error read_frame(caf::deserializer& in, serialization::Frame& frame,
+                      std::shared_ptr<const Failure>& failure) {
+  std::uint64_t size = 0;
+  if (auto error = read(in, size)) return error;
+  const auto* const wire = dynamic_cast<caf::binary_deserializer*>(&in);
+  if (!wire || size > wire->remaining())
+    return caf::sec::end_of_stream;  // a peer may lie about the length
+  if (size == 0) return {};
+  constexpr std::size_t alignment = serialization::Frame::alignment;
+  const std::size_t room = (size + alignment - 1) / alignment * alignment;
+  const std::shared_ptr<std::byte> block{
+      static_cast<std::byte*>(std::aligned_alloc(alignment, room)), std::free};
+  if (!block) return caf::sec::runtime_error;
+  if (auto error = in.apply_raw(size, block.get())) return error;
+  try {
+    frame = serialization::Frame::from_block(block, size, size);
+  } catch (const std::exception& error) {
+    failure = std::make_shared<const Failure>(Failure{FailureKind::refused, error.what()});
+  }
+  return {};
+}
+
 }  // namespace
 
 Parcel::Parcel(const Parcel& other) : envelope{copy_of(other.envelope)} {}
@@ -52,32 +84,25 @@ Parcel& Parcel::operator=(const Parcel& other) {
 caf::error inspect(caf::serializer& out, Parcel& parcel) {
   Envelope& e = parcel.envelope;
   if (!e.route) return caf::sec::invalid_argument;  // it was never meant to leave its process
-  const std::span<const std::byte> bytes = e.frame.bytes();
   if (auto error = write(
           out, static_cast<std::uint8_t>(e.kind), e.type, e.from_incarnation, e.to_incarnation,
           e.request, std::int64_t{e.left.count()}, e.trace, e.route->to, e.route->from,
           static_cast<std::uint8_t>(e.failure ? e.failure->kind : FailureKind::dropped),
-          e.failure ? e.failure->text.substr(0, longest_text) : std::string{},
-          std::uint64_t{bytes.size()}))
+          e.failure ? e.failure->text.substr(0, longest_text) : std::string{}))
     return error;
-  // Frames are never written to; apply_raw takes a plain pointer for both directions.
-  return bytes.empty() ? caf::error{}
-                       : out.apply_raw(bytes.size(), const_cast<std::byte*>(bytes.data()));
+  if (auto error = write_frame(out, e.frame)) return error;
+  return write_frame(out, e.attachment);
 }
 
 caf::error inspect(caf::deserializer& in, Parcel& parcel) noexcept try {
   std::uint8_t kind = 0, failure = 0;
   std::int64_t left = 0;
-  std::uint64_t size = 0;
   std::string text;
   Envelope e;
   e.route = std::make_unique<Route>();
   if (auto error = read(in, kind, e.type, e.from_incarnation, e.to_incarnation, e.request, left,
-                        e.trace, e.route->to, e.route->from, failure, text, size))
+                        e.trace, e.route->to, e.route->from, failure, text))
     return error;
-  const auto* const wire = dynamic_cast<caf::binary_deserializer*>(&in);
-  if (!wire || size > wire->remaining())
-    return caf::sec::end_of_stream;  // a peer may lie about the length
   if (kind > static_cast<std::uint8_t>(EnvelopeKind::failure) ||
       failure > static_cast<std::uint8_t>(FailureKind::dropped))
     return caf::sec::invalid_argument;
@@ -86,19 +111,8 @@ caf::error inspect(caf::deserializer& in, Parcel& parcel) noexcept try {
   if (e.kind == EnvelopeKind::failure)
     e.failure = std::make_shared<const Failure>(
         Failure{static_cast<FailureKind>(failure), std::move(text)});
-  if (size > 0) {
-    constexpr std::size_t alignment = serialization::Frame::alignment;
-    const std::size_t room = (size + alignment - 1) / alignment * alignment;
-    const std::shared_ptr<std::byte> block{
-        static_cast<std::byte*>(std::aligned_alloc(alignment, room)), std::free};
-    if (!block) return caf::sec::runtime_error;
-    if (auto error = in.apply_raw(size, block.get())) return error;
-    try {
-      e.frame = serialization::Frame::from_block(block, size, size);
-    } catch (const std::exception& error) {
-      e.failure = std::make_shared<const Failure>(Failure{FailureKind::refused, error.what()});
-    }
-  }
+  if (auto error = read_frame(in, e.frame, e.failure)) return error;
+  if (auto error = read_frame(in, e.attachment, e.failure)) return error;
   parcel.envelope = std::move(e);
   return {};
 } catch (...) {  // an exception that leaves here would end the process

@@ -79,8 +79,7 @@ class Sink final : public Actor {
       in.on_item([this](const Frame& item) { bytes_ += touch(item.payload(0)) * 64; });
     };
     channels_.accept("items", receive, options);
-    on.ask<wire::Total>(
-        [this](const Frame&, Reply reply) { reply.answer(total_frame(bytes_)); });
+    on.ask<wire::Total>([this](const Frame&, Reply reply) { reply.answer(total_frame(bytes_)); });
   }
 
  private:
@@ -129,12 +128,10 @@ class Prober final : public Actor {
 BulkTransfer::BulkTransfer(Registry& registry) {
   registry.add<Source>("bulk_source", "Sends items.");
   registry.add<Sink>("bulk_sink", "Receives items.");
-  registry.add(ActorType{"prober",
-                         "Asks all the time.",
-                         {},
-                         [this](Context& context, const Parameters&) {
-                           return std::make_unique<Prober>(context, request_ms_);
-                         }});
+  registry.add(
+      ActorType{"prober", "Asks all the time.", {}, [this](Context& context, const Parameters&) {
+                  return std::make_unique<Prober>(context, request_ms_);
+                }});
 }
 
 std::vector<ChildSpec> BulkTransfer::children() const {

@@ -210,11 +210,9 @@ void PlainBulk::join() {
   const auto failed = [](caf::error&) { throw std::runtime_error{"plain CAF: not joined"}; };
   self->request(basp_of(state.system), timeout, caf::connect_atom_v,
                 scribe_of(state.system, socket_), no_port)
-      .receive(
-          [&](caf::node_id&, caf::strong_actor_ptr& peer, std::set<std::string>&) {
-            state.sink = caf::actor_cast<caf::actor>(peer);
-          },
-          failed);
+      .receive([&](caf::node_id&, caf::strong_actor_ptr& peer,
+                   std::set<std::string>&) { state.sink = caf::actor_cast<caf::actor>(peer); },
+               failed);
   caf::actor answers;
   self->request(state.sink, timeout, caf::get_atom_v)
       .receive([&](caf::actor& actor) { answers = actor; }, failed);

@@ -47,8 +47,7 @@ void serve(int socket) {
   while (read_bytes(socket, &left, sizeof left) == sizeof left) {
     std::uint64_t count = 0;
     while (left > 0) {
-      const ssize_t got =
-          ::read(socket, block.data(), std::min<std::uint64_t>(left, block.size()));
+      const ssize_t got = ::read(socket, block.data(), std::min<std::uint64_t>(left, block.size()));
       if (got <= 0) return;
       const auto size = static_cast<std::size_t>(got);
       if (touch({block.data(), size}) == 0) return;  // they are all ones
