@@ -1,5 +1,5 @@
-// What the runtime costs beside plain CAF, what of a socket's speed a transfer between processes reaches, and how fast
-// a tree heals. All sides in one run, their rounds alternating; medians.
+// What the runtime costs beside plain CAF, what of a socket's speed a transfer between processes
+// reaches, and how fast a tree heals. All sides in one run, their rounds alternating; medians.
 //   taskset -c 0,1 build/tests/bench/bench_runtime [messages | spawning | bulk | healing]
 #include <cstdint>
 #include <cstdio>

@@ -87,7 +87,8 @@ class Sink final : public Actor {
   std::int64_t bytes_ = 0;
 };
 
-// Asks while it is wanted, and remembers how long each answer took. Told to begin by a Total of 1, to stop by one of 0.
+// Asks while it is wanted, and remembers how long each answer took. Told to begin by a Total of 1,
+// to stop by one of 0.
 class Prober final : public Actor {
  public:
   Prober(Context& context, std::vector<double>& request_ms)

@@ -12,8 +12,9 @@ namespace troupe::bench {
 constexpr std::uint64_t bulk_window = std::uint64_t{4} << 20;
 constexpr std::uint64_t bulk_item = std::uint64_t{1} << 20;
 
-/// Items of 1 MiB through a channel with 4 MiB of credit from an actor of the node to one in a worker process, while
-/// another actor of the node asks another one in that process, one request after the other.
+/// Items of 1 MiB through a channel with 4 MiB of credit from an actor of the node to one in a
+/// worker process, while another actor of the node asks another one in that process, one request
+/// after the other.
 class BulkTransfer {
  public:
   /// Adds its types, before worker_main().

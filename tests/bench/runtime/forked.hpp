@@ -9,8 +9,8 @@
 
 namespace troupe::bench {
 
-/// Another process, which does `work` with its end of a socket pair, then ends. It dies with this one. To be called
-/// before any thread lives. @return its id and our end. @throws std::system_error
+/// Another process, which does `work` with its end of a socket pair, then ends. It dies with this
+/// one. To be called before any thread lives. @return its id and our end. @throws std::system_error
 std::pair<pid_t, int> fork_with_socket(const std::function<void(int)>& work);
 
 /// Reads one byte of each cache line, as somebody who uses them would have to.

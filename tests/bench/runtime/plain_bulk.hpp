@@ -8,8 +8,9 @@
 
 namespace troupe::bench {
 
-/// The same as BulkTransfer by CAF alone: chunks of bulk_item bytes with bulk_window of credit from an actor to one in
-/// another process, both joined by a socket pair; another actor asks one there meanwhile, with a finite timeout.
+/// The same as BulkTransfer by CAF alone: chunks of bulk_item bytes with bulk_window of credit from
+/// an actor to one in another process, both joined by a socket pair; another actor asks one there
+/// meanwhile, with a finite timeout.
 class PlainBulk {
  public:
   /// Forks: to be made before any thread lives. @throws std::system_error

@@ -12,7 +12,8 @@ double plain_requests(std::uint64_t count, std::uint64_t in_flight);
 double plain_messages(std::uint64_t count);
 /// actor_system::spawn of actors that end at once, until they have ended.
 double plain_spawn(std::uint64_t count);
-/// The same by an actor that is asked from the outside for each, spawns it, monitors it and answers.
+/// The same by an actor that is asked from the outside for each, spawns it, monitors it and
+/// answers.
 double plain_children(std::uint64_t count);
 
 }  // namespace troupe::bench

@@ -40,7 +40,8 @@ void write_bytes(int socket, const void* from, std::size_t size) {
   }
 }
 
-// Told a number of bytes, reads as many and says how many lines it touched; until the other side leaves.
+// Told a number of bytes, reads as many and says how many lines it touched; until the other side
+// leaves.
 void serve(int socket) {
   std::vector<std::byte> block(block_bytes);
   std::uint64_t left = 0;

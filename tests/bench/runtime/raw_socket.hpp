@@ -8,8 +8,8 @@
 
 namespace troupe::bench {
 
-/// What the kernel alone does: a loop that writes and one in another process that reads, over a socket pair as worker
-/// processes have them, in blocks of 256 KiB.
+/// What the kernel alone does: a loop that writes and one in another process that reads, over a
+/// socket pair as worker processes have them, in blocks of 256 KiB.
 class RawSocket {
  public:
   /// Forks: to be made before any thread lives. @throws std::system_error

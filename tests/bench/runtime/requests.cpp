@@ -20,7 +20,8 @@ using test::add_frame;
 using test::total_frame;
 using test::total_of;
 
-// Asks the sink Total.value times, Total.incarnation of them at a time; or tells it Add.amount times and asks once.
+// Asks the sink Total.value times, Total.incarnation of them at a time; or tells it Add.amount
+// times and asks once.
 class Driver final : public Actor {
  public:
   Driver(Context& context, const Parameters&) : context_{context}, sink_{context.ref("sink")} {}
