@@ -13,6 +13,9 @@
 #include <cstring>
 #include <deque>
 #include <exception>
+#include <iterator>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <utility>
@@ -128,6 +131,52 @@ class Outgoing {
   std::uint64_t number_ = 0;
 };
 
+// Blocks to be used again, the last one first: fresh memory costs a page fault for each 4 KiB, and
+// the last one may still be in the cache. Frames outlive the connection, and end in any thread.
+class BlockPool : public std::enable_shared_from_this<BlockPool> {
+ public:
+  Block get(std::size_t size) {
+    Spare spare{aligned_room(size), nullptr};
+    {
+      const std::lock_guard lock{mutex_};
+      const auto at = std::find_if(spares_.rbegin(), spares_.rend(),
+                                   [&](const Spare& s) { return s.room == spare.room; });
+      if (at != spares_.rend()) {
+        spare = std::move(*at);
+        spares_.erase(std::next(at).base());
+      }
+    }
+    if (!spare.bytes) spare.bytes = aligned_block(spare.room);
+    std::byte* const begin = spare.bytes.get();
+    const auto give_back = [pool = weak_from_this(), spare = std::move(spare)](std::byte*) mutable {
+      if (const auto still = pool.lock()) still->put(std::move(spare));
+    };
+    return {std::shared_ptr<std::byte>{begin, give_back}, size};
+  }
+
+ private:
+  struct Spare {
+    std::size_t room = 0;
+    std::shared_ptr<std::byte> bytes;
+  };
+  static constexpr std::size_t most_spares = 8;
+  static constexpr std::size_t most_room = std::size_t{2} << 20;
+
+  // By 64 KiB, so that items of nearly one size share them.
+  static std::size_t aligned_room(std::size_t size) {
+    return (size + least_beside - 1) / least_beside * least_beside;
+  }
+  void put(Spare spare) {
+    if (spare.room > most_room) return;
+    const std::lock_guard lock{mutex_};
+    if (spares_.size() == most_spares) spares_.erase(spares_.begin());
+    spares_.push_back(std::move(spare));
+  }
+
+  std::mutex mutex_;
+  std::vector<Spare> spares_;
+};
+
 class Incoming {
  public:
   // Some of BASP's bytes, perhaps none. False: the connection broke, or the peer sends what is none
@@ -187,7 +236,7 @@ class Incoming {
     if (left_ == 0 || header_.is_frame > 1) return false;
     if (header_.is_frame == 0) return true;
     if (left_ > most_beside) return false;
-    block_ = {aligned_block(left_), left_};
+    block_ = pool_->get(left_);
     return true;
   }
 
@@ -196,6 +245,7 @@ class Incoming {
   std::size_t left_ = 0;  // of the part
   Block block_;           // the part, if it is a frame
   std::deque<Block> kept_;
+  const std::shared_ptr<BlockPool> pool_ = std::make_shared<BlockPool>();
   std::uint64_t number_ = 0;
 };
 
