@@ -131,6 +131,15 @@ class Outgoing {
   std::uint64_t number_ = 0;
 };
 
+// Begins in the middle of a page. Processors copy slowly between addresses whose distance is about
+// a multiple of 4 KiB, and what the kernel copies from begins with a page.
+std::shared_ptr<std::byte> block_amid_page(std::size_t size) {
+  constexpr std::size_t page = 4096;
+  const std::shared_ptr<std::byte> block = aligned_block(size + 2 * page);
+  const auto past = reinterpret_cast<std::uintptr_t>(block.get()) % page;
+  return {block, block.get() + (page - past) + page / 2};
+}
+
 // Blocks to be used again, the last one first: fresh memory costs a page fault for each 4 KiB, and
 // the last one may still be in the cache. Frames outlive the connection, and end in any thread.
 class BlockPool : public std::enable_shared_from_this<BlockPool> {
@@ -146,7 +155,7 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
         spares_.erase(std::next(at).base());
       }
     }
-    if (!spare.bytes) spare.bytes = aligned_block(spare.room);
+    if (!spare.bytes) spare.bytes = block_amid_page(spare.room);
     std::byte* const begin = spare.bytes.get();
     const auto give_back = [pool = weak_from_this(), spare = std::move(spare)](std::byte*) mutable {
       if (const auto still = pool.lock()) still->put(std::move(spare));
