@@ -13,14 +13,10 @@
 #include <cstring>
 #include <deque>
 #include <exception>
-#include <iterator>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <utility>
-
-#include "runtime/base/aligned_block.hpp"
 
 namespace troupe::runtime {
 namespace {
@@ -129,61 +125,6 @@ class Outgoing {
   std::size_t at_ = 0;    // the part being sent
   std::size_t done_ = 0;  // of it, with its header
   std::uint64_t number_ = 0;
-};
-
-// Begins in the middle of a page. Processors copy slowly between addresses whose distance is about
-// a multiple of 4 KiB, and what the kernel copies from begins with a page.
-std::shared_ptr<std::byte> block_amid_page(std::size_t size) {
-  constexpr std::size_t page = 4096;
-  const std::shared_ptr<std::byte> block = aligned_block(size + 2 * page);
-  const auto past = reinterpret_cast<std::uintptr_t>(block.get()) % page;
-  return {block, block.get() + (page - past) + page / 2};
-}
-
-// Blocks to be used again, the last one first: fresh memory costs a page fault for each 4 KiB, and
-// the last one may still be in the cache. Frames outlive the connection, and end in any thread.
-class BlockPool : public std::enable_shared_from_this<BlockPool> {
- public:
-  Block get(std::size_t size) {
-    Spare spare{aligned_room(size), nullptr};
-    {
-      const std::lock_guard lock{mutex_};
-      const auto at = std::find_if(spares_.rbegin(), spares_.rend(),
-                                   [&](const Spare& s) { return s.room == spare.room; });
-      if (at != spares_.rend()) {
-        spare = std::move(*at);
-        spares_.erase(std::next(at).base());
-      }
-    }
-    if (!spare.bytes) spare.bytes = block_amid_page(spare.room);
-    std::byte* const begin = spare.bytes.get();
-    const auto give_back = [pool = weak_from_this(), spare = std::move(spare)](std::byte*) mutable {
-      if (const auto still = pool.lock()) still->put(std::move(spare));
-    };
-    return {std::shared_ptr<std::byte>{begin, give_back}, size};
-  }
-
- private:
-  struct Spare {
-    std::size_t room = 0;
-    std::shared_ptr<std::byte> bytes;
-  };
-  static constexpr std::size_t most_spares = 8;
-  static constexpr std::size_t most_room = std::size_t{2} << 20;
-
-  // By 64 KiB, so that items of nearly one size share them.
-  static std::size_t aligned_room(std::size_t size) {
-    return (size + least_beside - 1) / least_beside * least_beside;
-  }
-  void put(Spare spare) {
-    if (spare.room > most_room) return;
-    const std::lock_guard lock{mutex_};
-    if (spares_.size() == most_spares) spares_.erase(spares_.begin());
-    spares_.push_back(std::move(spare));
-  }
-
-  std::mutex mutex_;
-  std::vector<Spare> spares_;
 };
 
 class Incoming {

@@ -4,10 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <vector>
 
+#include "runtime/caf/block_pool.hpp"
 #include "serialization/frame.hpp"
 
 namespace caf::io::network {
@@ -30,11 +30,7 @@ caf::io::scribe_ptr make_frame_scribe(caf::io::network::default_multiplexer& mul
 std::optional<std::uint64_t> put_beside(const std::vector<char>& buffer,
                                         const serialization::Frame& frame);
 
-struct Block {
-  std::shared_ptr<std::byte> bytes;  // null: it has not come
-  std::size_t size = 0;
-};
-/// What came beside the message that is being read.
+/// What came beside the message that is being read; empty if it did not.
 Block take_beside(std::uint64_t number);
 
 }  // namespace troupe::runtime
