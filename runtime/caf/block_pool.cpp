@@ -1,7 +1,6 @@
 #include "runtime/caf/block_pool.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <iterator>
 #include <utility>
 
@@ -13,15 +12,6 @@ namespace {
 constexpr std::size_t most_spares = 8;
 constexpr std::size_t most_room = std::size_t{2} << 20;  // of a spare
 constexpr std::size_t step = 64 * 1024;                  // frames of nearly one size share blocks
-
-// Begins in the middle of a page. Processors copy slowly between addresses whose distance is about
-// a multiple of 4 KiB, and what the kernel copies from begins with a page.
-std::shared_ptr<std::byte> block_amid_page(std::size_t size) {
-  constexpr std::size_t page = 4096;
-  const std::shared_ptr<std::byte> block = aligned_block(size + 2 * page);
-  const auto past = reinterpret_cast<std::uintptr_t>(block.get()) % page;
-  return {block, block.get() + (page - past) + page / 2};
-}
 
 }  // namespace
 
@@ -36,7 +26,7 @@ Block BlockPool::get(std::size_t size) {
       spares_.erase(std::next(at).base());
     }
   }
-  if (!spare.bytes) spare.bytes = block_amid_page(spare.room);
+  if (!spare.bytes) spare.bytes = aligned_block(spare.room);
   std::byte* const begin = spare.bytes.get();
   const auto give_back = [pool = weak_from_this(), spare = std::move(spare)](std::byte*) mutable {
     if (const auto still = pool.lock()) still->put(std::move(spare));
