@@ -3,7 +3,7 @@
 #include <capnp/message.h>
 #include <capnp/serialize.h>
 
-#include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "serialization/frame_builder.hpp"
@@ -23,7 +23,9 @@ Frame build_frame(const std::function<void(capnp::MessageBuilder&)>& fill,
   FrameBuilder builder{sizes, head.size()};
   std::size_t index = 0;
   for (const auto payload : payloads) {
-    std::ranges::copy(payload, builder.payload(index++).begin());
+    const std::span<std::byte> room = builder.payload(index++);
+    // By memcpy: what std::ranges::copy becomes here is a loop over single bytes.
+    if (!payload.empty()) std::memcpy(room.data(), payload.data(), payload.size());
   }
   return builder.seal(head);
 }

@@ -19,7 +19,7 @@ namespace troupe::runtime {
 //   CH-6  Messages of another incarnation change nothing.
 //   CH-7  Each end that lives is told the channel's end once; nothing happens behind it.
 //   CH-8  While items are consumed, data flow, whatever the sizes of window, pieces and items.
-//   CH-9  Whole items (cut_above_bytes 0) are handed over as the very Frame.
+//   CH-9  Within a process items are whole (cut_above_bytes 0), and handed over as the very Frame.
 
 /// How a channel came to its end.
 struct ChannelEnd {
@@ -41,7 +41,7 @@ struct ChannelDrops {
 };
 
 /// Delivers a message, of type wire::ChannelMessage, to the other end's handle(). `item` is empty unless a
-/// whole item goes beside it, by reference; a transport of one frame a message sets cut_above_bytes instead.
+/// whole item goes beside it; a transport of one frame a message sets cut_above_bytes, and not whole_beside.
 using EmitToChannel =
     std::function<void(const serialization::Frame& message, const serialization::Frame& item)>;
 

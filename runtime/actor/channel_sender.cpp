@@ -114,8 +114,9 @@ void ChannelSender::pump() {
 void ChannelSender::emit_next() {
   const Frame item = queue_.front();
   const std::uint64_t size = item.bytes().size();
-  const bool whole = options_.cut_above_bytes == 0;
-  const std::uint64_t piece = whole ? size : std::min(options_.cut_above_bytes, size - front_sent_);
+  const std::uint64_t most = options_.cut_above_bytes;
+  const bool whole = most == 0 || (options_.whole_beside && size <= most);
+  const std::uint64_t piece = whole ? size : std::min(most, size - front_sent_);
   const Frame message =
       encode_data(options_.incarnation, sent_, size,
                   whole ? std::span<const std::byte>{} : item.bytes().subspan(front_sent_, piece));

@@ -17,6 +17,8 @@ struct ChannelSenderOptions {
   std::uint64_t max_queued_bytes = std::uint64_t{4} << 20;
   /// Items travel in pieces of at most this. 0: never cut, but handed over (CH-9), within a process.
   std::uint64_t cut_above_bytes = std::uint64_t{1} << 20;
+  /// Items that need no cut are handed over beside their message too, instead of copied into it.
+  bool whole_beside = false;
   EmitToChannel emit;
   std::function<void()> on_writable;                ///< can_send() is true again; may be empty
   std::function<void(const ChannelEnd&)> on_ended;  ///< once (CH-7); may be empty

@@ -17,7 +17,8 @@ namespace {
 using serialization::Frame;
 using Message = wire::ChannelMessage;
 
-constexpr std::uint64_t piece_bytes = std::uint64_t{1} << 20;
+// To another process: a payload of 1 MiB and its head still go in one.
+constexpr std::uint64_t piece_bytes = (std::uint64_t{1} << 20) + (std::uint64_t{64} << 10);
 constexpr std::size_t most_finished = 64;
 
 std::string not_open(const std::string& name) {
@@ -64,6 +65,7 @@ ChannelOut Channels::open(const Ref& to, const std::string& name,
   sender.incarnation = state->incarnation;
   sender.max_queued_bytes = options.max_queued_bytes;
   sender.cut_above_bytes = context_.is_local(to) ? 0 : piece_bytes;
+  sender.whole_beside = true;
   sender.emit = [&context = context_, to](const Frame& message, const Frame& item) {
     context.tell_with(to, MessageType::of<Message>(), message, item);
   };

@@ -47,7 +47,7 @@ class Context {
   void tell(const Ref& to, MessageType type, Frame message) {
     tell_with(to, type, std::move(message), {});
   }
-  /// Inside a process a message may bring a second frame, which is handed over as it is; see attachment().
+  /// A message may bring a second frame, which inside a process is handed over as it is; see attachment().
   virtual void tell_with(const Ref& to, MessageType type, Frame message, Frame attachment) = 0;
   /// What came with the message that is being handled; empty if nothing did.
   virtual Frame attachment() const = 0;

@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "runtime/base/error.hpp"
+#include "runtime/caf/frame_scribe.hpp"
 #include "runtime/caf/parcel.hpp"
 
 namespace troupe::runtime {
@@ -58,7 +59,7 @@ class Gate final : public caf::event_based_actor {
     auto& multiplexer =
         static_cast<caf::io::network::default_multiplexer&>(system().middleman().backend());
     caf::io::network::nonblocking(socket_, true);
-    caf::io::scribe_ptr scribe = multiplexer.new_scribe(socket_);
+    caf::io::scribe_ptr scribe = make_frame_scribe(multiplexer, socket_);
     if (accepting_) {
       caf::anon_send(basp_of(system()), caf::publish_atom_v, std::move(scribe), no_port,
                      caf::actor_cast<caf::strong_actor_ptr>(this), std::set<std::string>{});

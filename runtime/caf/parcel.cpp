@@ -1,6 +1,7 @@
 #include "runtime/caf/parcel.hpp"
 
 #include <caf/binary_deserializer.hpp>
+#include <caf/binary_serializer.hpp>
 #include <caf/deserializer.hpp>
 #include <caf/error.hpp>
 #include <caf/sec.hpp>
@@ -8,11 +9,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <utility>
 
+#include "runtime/base/aligned_block.hpp"
+#include "runtime/caf/frame_scribe.hpp"
 #include "serialization/frame.hpp"
 
 namespace troupe::runtime {
@@ -40,6 +42,46 @@ caf::error read(caf::deserializer& in, T&... values) {
   return error;
 }
 
+// A large frame goes beside BASP's bytes; others are copied into them.
+caf::error write_frame(caf::serializer& out, const serialization::Frame& frame) {
+  const std::span<const std::byte> bytes = frame.bytes();
+  auto* const wire = dynamic_cast<caf::binary_serializer*>(&out);
+  const std::uint64_t beside = wire ? put_beside(wire->buf(), frame).value_or(0) : 0;
+  if (auto error = write(out, std::uint64_t{bytes.size()}, beside)) return error;
+  if (bytes.empty() || beside != 0) return {};
+  // Frames are never written to; apply_raw takes a plain pointer for both directions.
+  return out.apply_raw(bytes.size(), const_cast<std::byte*>(bytes.data()));
+}
+
+caf::error read_inline(caf::deserializer& in, std::uint64_t size, Block& block) {
+  const auto* const wire = dynamic_cast<caf::binary_deserializer*>(&in);
+  if (!wire || size > wire->remaining())
+    return caf::sec::end_of_stream;  // a peer may lie about the length
+  block = {aligned_block(size), size};
+  return in.apply_raw(size, block.bytes.get());
+}
+
+// A frame that is none stays away, and `failure` says why.
+caf::error read_frame(caf::deserializer& in, serialization::Frame& frame,
+                      std::shared_ptr<const Failure>& failure) {
+  std::uint64_t size = 0, beside = 0;
+  if (auto error = read(in, size, beside)) return error;
+  if (size == 0) return {};
+  Block block;
+  if (beside != 0) {
+    block = take_beside(beside);
+    if (!block.bytes || block.size != size) return caf::sec::end_of_stream;
+  } else if (auto error = read_inline(in, size, block)) {
+    return error;
+  }
+  try {
+    frame = serialization::Frame::from_block(std::move(block.bytes), size, size);
+  } catch (const std::exception& error) {
+    failure = std::make_shared<const Failure>(Failure{FailureKind::refused, error.what()});
+  }
+  return {};
+}
+
 }  // namespace
 
 Parcel::Parcel(const Parcel& other) : envelope{copy_of(other.envelope)} {}
@@ -54,53 +96,36 @@ caf::error inspect(caf::serializer& out, Parcel& parcel) {
   const Route* const route = e.route();
   const Failure* const failure = e.failure();
   if (!route) return caf::sec::invalid_argument;  // it was never meant to leave its process
-  const std::span<const std::byte> bytes = e.frame.bytes();
   if (auto error = write(
           out, static_cast<std::uint8_t>(e.kind), e.type, e.from_incarnation, e.to_incarnation,
           e.request, std::int64_t{e.left.count()}, e.trace, route->to, route->from,
           static_cast<std::uint8_t>(failure ? failure->kind : FailureKind::dropped),
-          failure ? failure->text.substr(0, longest_text) : std::string{},
-          std::uint64_t{bytes.size()}))
+          failure ? failure->text.substr(0, longest_text) : std::string{}))
     return error;
-  // Frames are never written to; apply_raw takes a plain pointer for both directions.
-  return bytes.empty() ? caf::error{}
-                       : out.apply_raw(bytes.size(), const_cast<std::byte*>(bytes.data()));
+  if (auto error = write_frame(out, e.frame)) return error;
+  return write_frame(out, e.enclosed->attachment);
 }
 
 caf::error inspect(caf::deserializer& in, Parcel& parcel) noexcept try {
   std::uint8_t kind = 0, failure = 0;
   std::int64_t left = 0;
-  std::uint64_t size = 0;
   std::string text;
   Envelope e;
-  Route& route = e.enclose().route.emplace();
+  Enclosure& enclosed = e.enclose();
+  Route& route = enclosed.route.emplace();
   if (auto error = read(in, kind, e.type, e.from_incarnation, e.to_incarnation, e.request, left,
-                        e.trace, route.to, route.from, failure, text, size))
+                        e.trace, route.to, route.from, failure, text))
     return error;
-  const auto* const wire = dynamic_cast<caf::binary_deserializer*>(&in);
-  if (!wire || size > wire->remaining())
-    return caf::sec::end_of_stream;  // a peer may lie about the length
   if (kind > static_cast<std::uint8_t>(EnvelopeKind::failure) ||
       failure > static_cast<std::uint8_t>(FailureKind::dropped))
     return caf::sec::invalid_argument;
   e.kind = static_cast<EnvelopeKind>(kind);
   e.left = Duration{left};
   if (e.kind == EnvelopeKind::failure)
-    e.enclosed->failure = std::make_shared<const Failure>(
+    enclosed.failure = std::make_shared<const Failure>(
         Failure{static_cast<FailureKind>(failure), std::move(text)});
-  if (size > 0) {
-    constexpr std::size_t alignment = serialization::Frame::alignment;
-    const std::size_t room = (size + alignment - 1) / alignment * alignment;
-    const std::shared_ptr<std::byte> block{
-        static_cast<std::byte*>(std::aligned_alloc(alignment, room)), std::free};
-    if (!block) return caf::sec::runtime_error;
-    if (auto error = in.apply_raw(size, block.get())) return error;
-    try {
-      e.frame = serialization::Frame::from_block(block, size, size);
-    } catch (const std::exception& error) {
-      e.enclosed->failure = std::make_shared<const Failure>(Failure{FailureKind::refused, error.what()});
-    }
-  }
+  if (auto error = read_frame(in, e.frame, enclosed.failure)) return error;
+  if (auto error = read_frame(in, enclosed.attachment, enclosed.failure)) return error;
   parcel.envelope = std::move(e);
   return {};
 } catch (...) {  // an exception that leaves here would end the process

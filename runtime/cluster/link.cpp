@@ -116,7 +116,11 @@ void Link::received(Envelope envelope) {
     envelope.reply.holder_incarnation_ =
         envelope.to_incarnation ? envelope.to_incarnation : target.incarnation;
   }
-  envelope.enclosed.reset();
+  if (envelope.enclosed->attachment.empty()) {
+    envelope.enclosed.reset();
+  } else {
+    envelope.enclosed->route.reset();
+  }
   target.mailbox->push(std::move(envelope));
 }
 

@@ -153,6 +153,7 @@ TEST_CASE("ChannelReceiver: over any network that keeps order the channel keeps 
     s.incarnation = seed;
     s.max_queued_bytes = 64 + draw(4000);
     s.cut_above_bytes = draw(3) == 0 ? 0 : 1 + draw(700);
+    s.whole_beside = draw(2) == 0;
     ChannelReceiverOptions r = receiver_options(64 + draw(2000), 1 << 20, draw(2) == 0);
     r.incarnation = seed;
     ChannelPair pair{s, r};

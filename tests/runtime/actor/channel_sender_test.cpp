@@ -47,6 +47,24 @@ TEST_CASE("ChannelSender: a whole item is handed over as the very frame (CH-9)")
   CHECK(pair.items[0].bytes().data() == item.bytes().data());
 }
 
+TEST_CASE("ChannelSender: beside its message goes what needs no cut, and what does is cut") {
+  ChannelSenderOptions options = sender_options(1 << 20, 1024);
+  options.whole_beside = true;
+  ChannelPair pair{options};
+  pair.receiver.grant();
+  pair.settle();
+  const Frame small = numbered_item(1, 1024 - 128);
+  const Frame large = numbered_item(2, 1024);
+  REQUIRE(small.bytes().size() == 1024);
+  pair.sender.send(small);
+  pair.sender.send(large);
+  pair.settle();
+  REQUIRE(pair.items.size() == 2);
+  CHECK(pair.items[0].bytes().data() == small.bytes().data());
+  CHECK(pair.items[1].bytes().data() != large.bytes().data());
+  CHECK(std::ranges::equal(pair.items[1].bytes(), large.bytes()));
+}
+
 TEST_CASE("ChannelSender: finish ends both sides once all was received (CH-7)") {
   ChannelPair pair;
   pair.sender.send(numbered_item(1, 100));

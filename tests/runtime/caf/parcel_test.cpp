@@ -52,6 +52,7 @@ Parcel some_parcel() {
   envelope.trace = 9;
   envelope.frame = some_frame();
   envelope.enclose().route = Route{"/to/whom", "/from"};
+  envelope.enclosed->attachment = some_frame();
   return Parcel{std::move(envelope)};
 }
 
@@ -75,6 +76,15 @@ TEST_CASE_FIXTURE(Wire, "Parcel: what an envelope says crosses, to the bit") {
   REQUIRE(came.frame.bytes().size() == sent.frame.bytes().size());
   CHECK(std::memcmp(came.frame.bytes().data(), sent.frame.bytes().data(), sent.frame.bytes().size()) == 0);
   CHECK(reinterpret_cast<std::uintptr_t>(came.frame.bytes().data()) % 64 == 0);
+  CHECK(came.enclosed->attachment.bytes().size() == sent.enclosed->attachment.bytes().size());
+}
+
+TEST_CASE_FIXTURE(Wire, "Parcel: a frame that is said to be beside and did not come is refused") {
+  Parcel parcel = some_parcel();
+  std::vector<char> bytes = write(parcel);
+  const std::size_t frames = 2 * (16 + parcel.envelope.frame.bytes().size());
+  bytes[bytes.size() - frames + 8 + 7] = 1;  // whichever end CAF begins with
+  CHECK_FALSE(read(bytes).has_value());
 }
 
 TEST_CASE_FIXTURE(Wire, "Parcel: a failure crosses with its kind and text") {
