@@ -96,7 +96,8 @@ void Cell::dispatch(Envelope& envelope) {
       return complete(envelope.request, Answer{*envelope.failure()});
     case EnvelopeKind::run:
     case EnvelopeKind::urgent:
-      return envelope.enclosed->run(*this);
+      if (envelope.enclosed) envelope.enclosed->run(*this);
+      return;
   }
 }
 

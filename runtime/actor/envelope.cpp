@@ -6,6 +6,12 @@
 
 namespace troupe::runtime {
 
+Envelope nudge() {
+  Envelope envelope;
+  envelope.kind = EnvelopeKind::run;
+  return envelope;
+}
+
 Envelope turn(std::function<void(Cell&)> run) {
   Envelope envelope;
   envelope.kind = EnvelopeKind::run;

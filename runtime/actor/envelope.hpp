@@ -21,7 +21,7 @@ enum class EnvelopeKind : std::uint8_t {
   ask,
   answer,   ///< to a request: `frame`
   failure,  ///< to a request: `failure`
-  run,      ///< inside a process: `run` is called in the actor's turn
+  run,      ///< inside a process: `run`, if there is one, is called in the actor's turn
   urgent,   ///< the same, of an actor that is stalled too
 };
 
@@ -69,6 +69,8 @@ struct Envelope {
 /// A request's answer, or a message that could not be read, as a failure.
 Envelope failure_envelope(std::uint64_t request, Failure failure);
 
+/// A turn in which nothing is done: it begins, if it has not begun, or ends, if it was killed.
+Envelope nudge();
 /// Something to be done in an actor's turn, behind what its mailbox holds.
 Envelope turn(std::function<void(Cell&)> run);
 /// Pushes, if the mailbox is still there. @return whether it is.

@@ -3,7 +3,25 @@
 #include <memory>
 #include <utility>
 
+#include "runtime/base/block_cache.hpp"
+
 namespace troupe::runtime {
+
+#ifdef __SANITIZE_ADDRESS__  // which finds more in memory that is not used again
+void* Inbox::Node::operator new(std::size_t size) {
+  return ::operator new(size);
+}
+void Inbox::Node::operator delete(void* node) noexcept {
+  ::operator delete(node);
+}
+#else
+void* Inbox::Node::operator new(std::size_t) {
+  return BlockCache<sizeof(Node)>::get();
+}
+void Inbox::Node::operator delete(void* node) noexcept {
+  BlockCache<sizeof(Node)>::put(node);
+}
+#endif
 
 bool Inbox::push(Envelope&& envelope) {
   const bool is_message = envelope.kind == EnvelopeKind::tell || envelope.kind == EnvelopeKind::ask;

@@ -44,6 +44,8 @@ class Inbox {
   };
   struct Node : Link {
     explicit Node(Envelope&& from) : envelope{std::move(from)} {}
+    static void* operator new(std::size_t size);
+    static void operator delete(void* node) noexcept;
     Envelope envelope;
   };
 

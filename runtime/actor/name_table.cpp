@@ -151,7 +151,7 @@ Name& NameTable::intern(std::string_view path) {
       throw Error{ErrorCode::exhausted, "path \"" + std::string{path} +
                                             "\": " + std::to_string(limit_) +
                                             " paths are known already, and no more are allowed"};
-    name = names_.emplace(path, std::make_unique<Name>(std::string{path})).first->second.get();
+    name = names_.emplace(std::string{path}, std::make_unique<Name>(std::string{path})).first->second.get();
     hook = hook_;
   }
   if (hook) hook(*name);
@@ -169,6 +169,7 @@ std::vector<Name*> NameTable::all() const {
   std::vector<Name*> names;
   names.reserve(names_.size());
   for (const auto& [path, name] : names_) names.push_back(name.get());
+  std::ranges::sort(names, {}, [](const Name* name) -> const std::string& { return name->path(); });
   return names;
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "runtime/actor/actor_status.hpp"
@@ -111,6 +112,7 @@ class NameTable {
   Name& intern(std::string_view path);
   Name* find(std::string_view path) const;
   Ref ref(std::string_view path) { return Ref{intern(path)}; }
+  /// By path.
   std::vector<Name*> all() const;
 
   /// Called once with each name that is made from here on, e.g. to ask another process about it.
@@ -119,7 +121,11 @@ class NameTable {
  private:
   const std::size_t limit_;
   mutable std::mutex mutex_;
-  std::map<std::string, std::unique_ptr<Name>, std::less<>> names_;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view path) const { return std::hash<std::string_view>{}(path); }
+  };
+  std::unordered_map<std::string, std::unique_ptr<Name>, Hash, std::equal_to<>> names_;
   std::function<void(Name&)> hook_;
 };
 

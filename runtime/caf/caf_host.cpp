@@ -10,14 +10,15 @@
 #include <caf/scheduler/abstract_coordinator.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <limits>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <thread>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -33,25 +34,32 @@
 namespace troupe::runtime {
 namespace {
 
-// Who has not ended.
+// The paths of those that have not ended, each where its job has it.
 class Running {
  public:
   void add(const std::string& path) {
     const std::lock_guard lock{mutex_};
-    paths_.insert(path);
+    paths_.insert(&path);
   }
   void remove(const std::string& path) {
     const std::lock_guard lock{mutex_};
-    paths_.erase(paths_.find(path));
+    paths_.erase(&path);
+  }
+  bool none() const {
+    const std::lock_guard lock{mutex_};
+    return paths_.empty();
   }
   std::vector<std::string> paths() const {
+    std::vector<std::string> paths;
     const std::lock_guard lock{mutex_};
-    return {paths_.begin(), paths_.end()};
+    for (const std::string* const path : paths_) paths.push_back(*path);
+    std::sort(paths.begin(), paths.end());
+    return paths;
   }
 
  private:
   mutable std::mutex mutex_;
-  std::multiset<std::string> paths_;
+  std::unordered_set<const std::string*> paths_;
 };
 
 // One cell and its mailbox, as a job of CAF's scheduler, which gives it a thread whenever something has come. It is
@@ -64,7 +72,9 @@ class Job final : public caf::ref_counted, public caf::resumable, public Mailbox
         path_{cell->path()},
         inbox_{limit},
         cell_{std::move(cell)},
-        running_{std::move(running)} {}
+        running_{std::move(running)} {
+    running_->add(path_);
+  }
 
   // Mailbox
 
@@ -76,7 +86,7 @@ class Job final : public caf::ref_counted, public caf::resumable, public Mailbox
   std::size_t depth() const override { return inbox_.depth(); }
   void kill() override {
     killed_.store(true, std::memory_order_relaxed);
-    push(turn([](Cell&) {}));
+    push(nudge());
   }
 
   // caf::resumable: never two threads at once
@@ -147,7 +157,6 @@ class CafHost final : public Host {
 
   std::shared_ptr<Mailbox> spawn(std::unique_ptr<Cell> cell) override {
     Cell& its_cell = *cell;
-    running_->add(cell->path());
     const std::shared_ptr<Job> job{
         new Job{system_->scheduler(), std::move(cell), options_.mailbox_limit, running_},
         [](Job* last) { last->deref(); }};
@@ -181,7 +190,7 @@ class CafHost final : public Host {
     // CAF's destructor waits for actors for ever, so it is entered only when none is left.
     const auto until = std::chrono::steady_clock::now() + within;
     const auto some_run = [this] {
-      return system_->registry().running() != 0 || !running_->paths().empty();
+      return system_->registry().running() != 0 || !running_->none();
     };
     while (some_run() && std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::microseconds{200});

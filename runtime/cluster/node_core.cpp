@@ -131,7 +131,7 @@ void NodeCore::start(const ChildSpec& spec, const std::string& path, std::uint64
   name.begin(incarnation, nullptr);
   name.down(incarnation,
             {ExitKind::failed,
-             "isolation: process, but this program cannot be a worker: its main has to call "
+             "isolation: process is not to be had here: a worker process has none below it, and elsewhere main has to call "
              "runtime::worker_main first"});
 }
 
@@ -144,16 +144,21 @@ void NodeCore::start_here(const ChildSpec& spec, Name& name, std::uint64_t incar
     };
   } else {
     const ActorType* const known = registry_.find(spec.type);
-    make = [known, spec](Context& context) {
-      if (!known) throw Error{ErrorCode::bad_input, "there is no actor type \"" + spec.type + "\""};
-      return known->make(context, spec.parameters);
-    };
+    if (known) {
+      make = [known, parameters = spec.parameters](Context& context) {
+        return known->make(context, parameters);
+      };
+    } else {
+      make = [type = std::string{type}](Context&) -> std::unique_ptr<Actor> {
+        throw Error{ErrorCode::bad_input, "there is no actor type \"" + type + "\""};
+      };
+    }
   }
   ActorMetrics& metrics = metrics_of(type);
   const std::shared_ptr<Mailbox> mailbox = host_->spawn(
       std::make_unique<Cell>(services_, name, incarnation, type, metrics, std::move(make)));
   if (!name.begin(incarnation, mailbox)) return mailbox->kill();
-  mailbox->push(turn([](Cell&) {}));  // so that it starts
+  mailbox->push(nudge());  // so that it starts
 }
 
 void NodeCore::stop(const std::string& path, std::uint64_t incarnation) {
