@@ -130,6 +130,9 @@ class Job final : public caf::ref_counted, public caf::resumable, public Mailbox
   std::shared_ptr<Running> running_;
 };
 
+// An actor that never runs dry lets others have its thread after so many turns.
+constexpr std::size_t turns_at_once = 256;
+
 class Config : public caf::actor_system_config {
  public:
   explicit Config(const HostOptions& options) {
@@ -137,6 +140,7 @@ class Config : public caf::actor_system_config {
     const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
     set("scheduler.policy", options.deterministic ? caf::atom("testing") : caf::atom("sharing"));
     set("scheduler.max-threads", options.threads != 0 ? options.threads : cores);
+    set("scheduler.max-throughput", turns_at_once);
     set("middleman.workers", std::size_t{0});
     set("middleman.heartbeat-interval", caf::timespan{options.heartbeat});
     set("middleman.connection-timeout", caf::timespan{options.peer_timeout});

@@ -6,6 +6,8 @@
 #include <set>
 
 #include "runtime/base/error.hpp"
+#include "runtime/actor/actor.hpp"
+#include "runtime/actor/context.hpp"
 #include "tests/support/deliberate_leak.hpp"
 #include "tests/support/node_fixture.hpp"
 
@@ -53,6 +55,38 @@ TEST_CASE_FIXTURE(NodeFixture, "Node: a silent actor costs its asker no more tha
   node->tell<wire::Poke>("/a", poke_frame("keep"));
   const Answer answer = node->ask<wire::Poke>("/a", poke_frame("keep"), 20ms);
   CHECK(answer.failure().kind == FailureKind::timeout);
+}
+
+namespace {
+
+// Tells itself the next message in each.
+class Endless final : public Actor {
+ public:
+  Endless(Context& context, const Parameters&) : context_{context} { go_on(); }
+  void handles(Handlers& on) override {
+    on.tell<wire::Add>([this](const Frame&) { go_on(); });
+  }
+
+ private:
+  void go_on() { context_.tell<wire::Add>(context_.self(), add_frame(1)); }
+  Context& context_;
+};
+
+}  // namespace
+
+TEST_CASE("Node: an actor that always has something to do leaves the others their turns") {
+  Registry registry = test_registry();
+  registry.add<Endless>("endless", "Never rests.");
+  NodeOptions options;
+  options.name = "busy";
+  options.threads = 1;
+  options.log_descriptor = -1;
+  Node node{options, registry};
+  SupervisorSpec root;
+  root.children = {child("busy", "endless"), child("a")};
+  node.start(root);
+  CHECK(node.ask<wire::Total>("/a", total_frame(), 20s).ok());
+  CHECK(node.stop(20s).empty());
 }
 
 TEST_CASE_FIXTURE(NodeFixture, "Node: children are added, stopped and scaled while it runs") {
