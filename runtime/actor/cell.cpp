@@ -198,13 +198,26 @@ void Cell::tick() {
       const std::function<void()> then = std::move(timer->second);
       timers_.erase(timer);
       then();
-    } else if (const auto request = requests_.find(id); request != requests_.end()) {
-      complete(id, Answer{Failure{FailureKind::timeout, request->second.to->path() +
-                                                            " did not answer within " +
-                                                            seconds(request->second.within)}});
+    } else {
+      look_after(id);
     }
   }
   schedule_wake();
+}
+
+// Its deadline has passed, or it is time to look.
+void Cell::look_after(std::uint64_t id) {
+  const auto at = requests_.find(id);
+  if (at == requests_.end()) return;
+  const Request& request = at->second;
+  if (request.incarnation != 0 && !request.to->counts(request.incarnation)) {
+    if (const auto failure = why_no_answer(*request.to, request.incarnation))
+      return complete(id, Answer{*failure});
+  }
+  if (now() < request.due) return set_deadline(std::min<Duration>(request.due - now(), look_every), id);
+  complete(id, Answer{Failure{FailureKind::timeout, request.to->path() +
+                                                        " did not answer within " +
+                                                        seconds(request.within)}});
 }
 
 void Cell::changed(std::uint64_t watch, const Change& change) {
@@ -244,8 +257,10 @@ void Cell::ask(const Ref& to, MessageType type, Frame question, Duration within,
   if (!counts()) return;
   const std::uint64_t id = ++last_id_;
   const std::shared_ptr<Mailbox>& mailbox = to.mailbox();
-  requests_.emplace(id, Request{std::move(then), to.name_, type.name, within});
-  set_deadline(within, id);
+  const TimePoint due = later(now(), std::max(within, Duration{0}));
+  requests_.emplace(id, Request{std::move(then), to.name_, mailbox ? to.incarnation_ : 0, type.name,
+                                within, due});
+  set_deadline(std::min<Duration>(within, look_every), id);
   if (!mailbox)
     return mailbox_->push(failure_envelope(
         id, {FailureKind::not_running,

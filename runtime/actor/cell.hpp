@@ -96,6 +96,7 @@ class Cell final : public Context {
   void dispatch(Envelope& envelope);
   void hear(Envelope& envelope);
   void complete(std::uint64_t request, const Answer& answer);
+  void look_after(std::uint64_t request);
   void throw_away(const std::string& what, const Name* from, const std::string& why,
                   DroppedReplies& dropped);
   void set_deadline(Duration delay, std::uint64_t id);
@@ -126,8 +127,10 @@ class Cell final : public Context {
   struct Request {
     OnAnswer then;
     const Name* to = nullptr;
+    std::uint64_t incarnation = 0;  // of whom was asked; 0: another process knows
     std::string_view type;
     Duration within{};
+    TimePoint due{};
   };
   std::unordered_map<std::uint64_t, Request> requests_;
   std::unordered_map<std::uint64_t, std::function<void()>> timers_;

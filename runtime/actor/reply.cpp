@@ -64,13 +64,20 @@ void Reply::let_go() {
   if (!asker_) return;
   if (holding_back) return holding_back->replies_.push_back(std::move(*this));
   if (!holder_) return fail({FailureKind::dropped, "the request was dropped without an answer"});
-  std::optional<Exit> exit = holder_->exit_of(holder_incarnation_);
-  if (!exit && void_holder()) exit = Exit{ExitKind::killed, "its supervisor ended it"};
-  if (!exit)
-    return fail({FailureKind::dropped, holder_->path() + " dropped the request without an answer"});
-  std::string text = holder_->path() + " ended (" + std::string{to_string(exit->kind)} + ")";
+  fail(why_no_answer(*holder_, holder_incarnation_)
+           .value_or(Failure{FailureKind::dropped,
+                             holder_->path() + " dropped the request without an answer"}));
+}
+
+// Of an incarnation that only another process knows (0), that process decides.
+std::optional<Failure> why_no_answer(const Name& holder, std::uint64_t incarnation) {
+  std::optional<Exit> exit = holder.exit_of(incarnation);
+  if (!exit && incarnation != 0 && !holder.counts(incarnation))
+    exit = Exit{ExitKind::killed, "its supervisor ended it"};
+  if (!exit) return {};
+  std::string text = holder.path() + " ended (" + std::string{to_string(exit->kind)} + ")";
   if (!exit->reason.empty()) text += ": " + exit->reason;
-  fail({FailureKind::ended, std::move(text)});
+  return Failure{FailureKind::ended, std::move(text)};
 }
 
 void Waiters::add(Reply reply) {

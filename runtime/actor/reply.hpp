@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,12 @@ namespace troupe::runtime {
 
 class Mailbox;
 class Name;
+
+/// Why that incarnation will answer nothing more; none: it still may.
+std::optional<Failure> why_no_answer(const Name& holder, std::uint64_t incarnation);
+/// How often whoever waits for an answer looks whether the holder was given up meanwhile: what hangs does not let go of
+/// its replies.
+constexpr std::chrono::seconds look_every{1};
 
 /// The duty to answer one request. Answer at once or keep it; a reply that is let go unanswered tells the
 /// asker so, and one whose holder ends tells the asker why. May be moved to another thread.

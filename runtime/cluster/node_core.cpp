@@ -21,19 +21,17 @@ class Outside final : public Mailbox, public std::enable_shared_from_this<Outsid
  public:
   explicit Outside(TimerTable& timers, const Clock& clock) : timers_{timers}, clock_{clock} {}
 
-  Reply expect(const Ref& to, Duration within, std::function<void(Answer)> then) {
+  Reply expect(const Name& holder, std::uint64_t incarnation, Duration within,
+               std::function<void(Answer)> then) {
     const std::lock_guard lock{mutex_};
     const std::uint64_t id = next_++;
-    const TimePoint due = later(clock_.now(), within);
-    const TimerId timer = timers_.add(due, [self = weak_from_this(), id, path = to.path(), within] {
-      const std::shared_ptr<Outside> outside = self.lock();
-      if (!outside) return;
-      outside->settle(id,
-                      Answer{Failure{FailureKind::timeout, path + " did not answer within " +
-                                                               to_string(ParameterValue{within})}});
-    });
-    waiting_.emplace(id, Waiting{std::move(then), timer});
-    return Reply{shared_from_this(), id};
+    Waiting& waiting = waiting_[id];
+    waiting = {std::move(then), {}, &holder, incarnation, within, later(clock_.now(), within)};
+    look_later(id, waiting);
+    Reply reply{shared_from_this(), id};
+    reply.holder_ = &holder;
+    reply.holder_incarnation_ = incarnation;
+    return reply;
   }
 
   void push(Envelope&& envelope) override {
@@ -44,16 +42,40 @@ class Outside final : public Mailbox, public std::enable_shared_from_this<Outsid
   std::size_t depth() const override { return 0; }
   void kill() override {}
 
-  static void hold(Reply& reply, const Name& holder, std::uint64_t incarnation) {
-    reply.holder_ = &holder;
-    reply.holder_incarnation_ = incarnation;
-  }
-
  private:
   struct Waiting {
     std::function<void(Answer)> then;
-    TimerId timer;
+    TimerId timer{};
+    const Name* holder = nullptr;
+    std::uint64_t incarnation = 0;  // 0: another process knows
+    Duration within{};
+    TimePoint due{};
   };
+
+  // Under the mutex.
+  void look_later(std::uint64_t id, Waiting& waiting) {
+    const TimePoint next = std::min(waiting.due, later(clock_.now(), look_every));
+    waiting.timer = timers_.add(next, [self = weak_from_this(), id] {
+      if (const std::shared_ptr<Outside> outside = self.lock()) outside->look_after(id);
+    });
+  }
+
+  void look_after(std::uint64_t id) {
+    std::optional<Failure> failure;
+    {
+      const std::lock_guard lock{mutex_};
+      const auto at = waiting_.find(id);
+      if (at == waiting_.end()) return;
+      Waiting& waiting = at->second;
+      if (waiting.incarnation != 0 && !waiting.holder->counts(waiting.incarnation))
+        failure = why_no_answer(*waiting.holder, waiting.incarnation);
+      if (!failure && clock_.now() < waiting.due) return look_later(id, waiting);
+      if (!failure)
+        failure = Failure{FailureKind::timeout, waiting.holder->path() + " did not answer within " +
+                                                    to_string(ParameterValue{waiting.within})};
+    }
+    settle(id, Answer{*failure});
+  }
 
   void settle(std::uint64_t id, Answer answer) {
     Waiting waiting;
@@ -208,8 +230,7 @@ void NodeCore::ask(const Ref& to, MessageType type, Frame question, Duration wit
   envelope.to_incarnation = target.incarnation;
   envelope.left = within;
   envelope.frame = std::move(question);
-  envelope.reply = outside_->expect(to, within, std::move(then));
-  Outside::hold(envelope.reply, *name, target.incarnation);
+  envelope.reply = outside_->expect(*name, target.incarnation, within, std::move(then));
   target.mailbox->push(std::move(envelope));
 }
 

@@ -241,6 +241,29 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(answers.size() == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "Cell: who asked one that hangs and was given up hears so before the deadline") {
+  std::string said;
+  on_poke = [&said](Context& context) {
+    context.ask<wire::Total>(context.ref("/b"), total_frame(), 60s, [&said](const Answer& answer) {
+      said = answer.ok() ? "ok" : answer.failure().text;
+    });
+  };
+  CHECK(cell->start());
+  CHECK(tell<wire::Poke>(poke_frame("")));
+  advance(5s);
+  CHECK(said.empty());
+  b.make_void(3);  // and it keeps the request
+  advance(1s);
+  CHECK(said == "/b ended (killed): its supervisor ended it");
+  said.clear();
+  b.begin(4, other);
+  CHECK(tell<wire::Poke>(poke_frame(""), 4));
+  advance(59s);
+  CHECK(said.empty());
+  advance(1s);
+  CHECK(said == "/b did not answer within 1m");
+}
+
 TEST_CASE_FIXTURE(Fixture, "Cell: a stall holds back what comes, and then it is handled as usual") {
   REQUIRE(cell->start());
   turn([](Cell& stalled) { stalled.stall(1s); });

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <set>
+#include <thread>
 
 #include "runtime/base/error.hpp"
 #include "runtime/actor/actor.hpp"
@@ -107,13 +108,24 @@ TEST_CASE_FIXTURE(NodeFixture, "Node: children are added, stopped and scaled whi
   CHECK_THROWS_AS(node->stop_child("/", "never"), Error);
 }
 
-TEST_CASE("Node: a handler that hangs is left behind when the node stops, and named") {
+TEST_CASE("Node: an actor that hangs is given up: its askers hear so, another one takes its place, and it is named") {
   const DeliberateLeak what_it_uses;
   NodeFixture fixture;
   ChildSpec stuck = child("stuck");
   stuck.stop_within = 50ms;
   fixture.start({child("a"), stuck});
   fixture.node->tell<wire::Poke>("/stuck", poke_frame("hang"));
+  while (fixture.row("/stuck").mailbox_depth != 0) std::this_thread::yield();  // it hangs
+  Answer answer{Frame{}};
+  std::thread asker{
+      [&] { answer = fixture.node->ask<wire::Total>("/stuck", total_frame(), std::chrono::hours{1}); }};
+  while (fixture.row("/stuck").mailbox_depth == 0) std::this_thread::yield();  // the request waits
+  FaultOrder kill;
+  kill.path = "/stuck";
+  fixture.node->inject(kill);
+  asker.join();
+  CHECK(answer.failure().kind == FailureKind::ended);
+  CHECK(fixture.ask_until_answered("/stuck").ok());
   const std::vector<std::string> left = fixture.node->stop(500ms);
   CHECK(left == std::vector<std::string>{"/stuck"});
   release_hanging();
