@@ -250,6 +250,9 @@ void Cell::tell_with(const Ref& to, MessageType type, Frame message, Frame attac
   if (!mailbox) return;
   Envelope envelope = message_to(to, EnvelopeKind::tell, type, std::move(message));
   if (!attachment.empty()) envelope.enclose().attachment = std::move(attachment);
+  if (envelope.bytes() > most_bytes_across && !mailbox->local())
+    throw Error{ErrorCode::bad_input, name_.path() + ": tell: " + to.path() + ": " +
+                                          too_large_to_cross(envelope.bytes())};
   mailbox->push(std::move(envelope));
 }
 

@@ -40,6 +40,7 @@ class Context {
   virtual Ref sender() = 0;
 
   /// Sends and forgets. In order between two actors; thrown away if nothing runs there.
+  /// @throws Error bad_input if it has more than 64 MiB and would go to another process: bulk goes through channels.
   template <class T>
   void tell(const Ref& to, Frame message) {
     tell(to, MessageType::of<T>(), std::move(message));

@@ -6,6 +6,11 @@
 
 namespace troupe::runtime {
 
+std::string too_large_to_cross(std::size_t bytes) {
+  return "expected at most " + std::to_string(most_bytes_across) +
+         " bytes in a message to another process, got " + std::to_string(bytes);
+}
+
 Envelope nudge() {
   Envelope envelope;
   envelope.kind = EnvelopeKind::run;

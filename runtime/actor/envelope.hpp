@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -39,6 +40,11 @@ struct Enclosure {
   std::optional<Route> route = {};
 };
 
+/// So much of a message's frames goes to another process at most: more would hold up the connection until the other side
+/// takes this one for lost. Bulk goes through channels, in pieces.
+constexpr std::size_t most_bytes_across = std::size_t{64} << 20;
+std::string too_large_to_cross(std::size_t bytes);
+
 /// What lies in a mailbox. Moved, never copied; an ask that is thrown away answers itself (Reply).
 struct Envelope {
   EnvelopeKind kind = EnvelopeKind::tell;
@@ -61,6 +67,10 @@ struct Envelope {
   }
   /// Null if it has none.
   const Failure* failure() const { return enclosed ? enclosed->failure.get() : nullptr; }
+  /// Of its frames.
+  std::size_t bytes() const {
+    return frame.bytes().size() + (enclosed ? enclosed->attachment.bytes().size() : 0);
+  }
   const Route* route() const {
     return enclosed && enclosed->route ? &*enclosed->route : nullptr;
   }

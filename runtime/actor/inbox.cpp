@@ -25,12 +25,12 @@ void Inbox::Node::operator delete(void* node) noexcept {
 
 bool Inbox::push(Envelope&& envelope) {
   const bool is_message = envelope.kind == EnvelopeKind::tell || envelope.kind == EnvelopeKind::ask;
+  auto node = std::make_unique<Node>(std::move(envelope));  // before it is counted: there may be no memory
   if (!count_one() && is_message) {
     pushed_.fetch_sub(1, std::memory_order_relaxed);
-    envelope.reply.refuse("its mailbox is full");
+    node->envelope.reply.refuse("its mailbox is full");
     return false;
   }
-  auto node = std::make_unique<Node>(std::move(envelope));
   Link* newest = stack_.load(std::memory_order_relaxed);
   do {
     if (newest == &closed_) {

@@ -19,6 +19,7 @@ class BlockCache {
 
   /// @throws std::bad_alloc
   static void* get() {
+    if (over) return ::operator new(block_bytes);
     Chain& mine = of_this_thread();
     if (!mine.first) mine = shared().take();
     if (!mine.first) return ::operator new(block_bytes);
@@ -26,6 +27,7 @@ class BlockCache {
     return std::exchange(mine.first, mine.first->next);
   }
   static void put(void* block) noexcept {
+    if (over) return ::operator delete(block);
     Chain& mine = of_this_thread();
     if (mine.count >= batch && !shared().give(mine)) return ::operator delete(block);
     mine.first = new (block) Free{mine.first};
@@ -49,7 +51,6 @@ class BlockCache {
     }
     ~Chain() {
       while (first) ::operator delete(std::exchange(first, first->next));
-      count = 0;
     }
     Free* first = nullptr;
     std::size_t count = 0;
@@ -84,9 +85,15 @@ class BlockCache {
     return shared;
   }
   static Chain& of_this_thread() {
-    static thread_local Chain chain;
-    return chain;
+    struct Mine : Chain {
+      ~Mine() { over = true; }
+    };
+    static thread_local Mine mine;
+    return mine;
   }
+
+  // What ends in this thread after its chain did is not kept.
+  static inline thread_local bool over = false;
 };
 
 }  // namespace troupe

@@ -62,6 +62,9 @@ class Running {
   std::unordered_set<const std::string*> paths_;
 };
 
+// An actor that never runs dry lets others have its thread after so many turns.
+constexpr std::size_t turns_at_once = 256;
+
 // One cell and its mailbox, as a job of CAF's scheduler, which gives it a thread whenever something has come. It is
 // none of CAF's actors: to wrap, queue, match and unwrap a message costs there more than all that a cell does.
 class Job final : public caf::ref_counted, public caf::resumable, public Mailbox {
@@ -75,6 +78,7 @@ class Job final : public caf::ref_counted, public caf::resumable, public Mailbox
         running_{std::move(running)} {
     running_->add(path_);
   }
+  ~Job() override { running_->remove(path_); }
 
   // Mailbox
 
@@ -107,7 +111,16 @@ class Job final : public caf::ref_counted, public caf::resumable, public Mailbox
       }
       if (!goes_on) return end();
     }
-    return inbox_.sleep() ? awaiting_message : resume_later;
+    // Its nudge may have been the last turn.
+    if (killed_.load(std::memory_order_relaxed)) return end();
+    if (inbox_.sleep()) return awaiting_message;
+    turns_in_a_row_ += most;
+    if (turns_in_a_row_ < turns_at_once) return resume_later;
+    // Behind all others, where the deterministic scheduler would put it before them.
+    turns_in_a_row_ = 0;
+    ref();
+    scheduler_.enqueue(this);  // from here on another thread may be in here
+    return awaiting_message;
   }
   void intrusive_ptr_add_ref_impl() override { ref(); }
   void intrusive_ptr_release_impl() override { deref(); }
@@ -126,12 +139,10 @@ class Job final : public caf::ref_counted, public caf::resumable, public Mailbox
   Inbox inbox_;
   std::atomic<bool> killed_{false};
   bool started_ = false;
+  std::size_t turns_in_a_row_ = 0;
   std::unique_ptr<Cell> cell_;
   std::shared_ptr<Running> running_;
 };
-
-// An actor that never runs dry lets others have its thread after so many turns.
-constexpr std::size_t turns_at_once = 256;
 
 class Config : public caf::actor_system_config {
  public:
@@ -147,6 +158,8 @@ class Config : public caf::actor_system_config {
     if (options.joins && !options.deterministic) load<caf::io::middleman>();
   }
 };
+
+constexpr std::size_t most_turns_to_stop = 10'000'000;  // of a deterministic host
 
 class CafHost final : public Host {
  public:
@@ -190,7 +203,7 @@ class CafHost final : public Host {
 
   bool stop(Duration within) override {
     if (!system_) return true;
-    if (options_.deterministic) run(std::numeric_limits<std::size_t>::max());
+    if (options_.deterministic) run(most_turns_to_stop);
     // CAF's destructor waits for actors for ever, so it is entered only when none is left.
     const auto until = std::chrono::steady_clock::now() + within;
     const auto some_run = [this] {

@@ -26,6 +26,7 @@ using serialization::Frame;
 
 constexpr std::size_t least_beside = 64 * 1024;             // below, a copy is cheaper
 constexpr std::size_t most_beside = std::size_t{64} << 20;  // memory is taken before the bytes come
+constexpr std::size_t most_in_part = std::size_t{1} << 30;
 constexpr std::size_t most_kept = 2;                        // a message names two frames at most
 
 // Before each part of the stream: little-endian, as all that Troupe sends.
@@ -77,6 +78,7 @@ class Outgoing {
     for (done_ += static_cast<std::size_t>(sent);
          at_ < parts_.size() && done_ >= parts_[at_].bytes.size() + 8; ++at_)
       done_ -= parts_[at_].bytes.size() + 8;
+    if (at_ == parts_.size()) current_.clear();  // lets go of its frames
     return true;
   }
   bool idle() const { return at_ == parts_.size() && next_.empty(); }
@@ -115,8 +117,11 @@ class Outgoing {
     return true;
   }
   void add_part(std::span<const char> bytes, bool is_frame) {
-    if (!bytes.empty())
-      parts_.push_back({{static_cast<std::uint32_t>(bytes.size()), is_frame ? 1U : 0U}, bytes});
+    while (!bytes.empty()) {  // a frame is one part: it is smaller
+      const std::span<const char> part = bytes.first(std::min(bytes.size(), most_in_part));
+      parts_.push_back({{static_cast<std::uint32_t>(part.size()), is_frame ? 1U : 0U}, part});
+      bytes = bytes.subspan(part.size());
+    }
   }
 
   Batch next_;     // written by BASP
@@ -149,13 +154,14 @@ class Incoming {
       left_ -= of_part;
       header_got_ += static_cast<std::size_t>(read) - of_part;
       const bool was_frame = block_.bytes != nullptr;
-      if (was_frame && left_ == 0) keep();
+      const bool frame_ended = was_frame && left_ == 0;
+      if (frame_ended) keep();
       if (left_ == 0 && header_got_ == 8 && !begin()) return false;
       if (!was_frame && of_part > 0) {
         got = of_part;
         return true;
       }
-      if (was_frame && left_ == 0) return true;  // others have their turn
+      if (frame_ended) return true;  // others have their turn
     }
   }
 

@@ -16,10 +16,16 @@ Link::~Link() {
 }
 
 void Link::push(Envelope&& envelope) {
-  Enclosure& enclosed = envelope.enclose();
-  if (enclosed.run) return;  // a closure stays in its process
-  enclosed.route = Route{envelope.to ? envelope.to->path() : std::string{},
-                         envelope.from ? envelope.from->path() : std::string{}};
+  if (envelope.enclosed && envelope.enclosed->run) return;  // a closure stays in its process
+  const std::size_t bytes = envelope.bytes();
+  if (bytes > most_bytes_across) {
+    Failure failure{FailureKind::refused, other_ + ": " + too_large_to_cross(bytes)};
+    if (envelope.kind == EnvelopeKind::ask) return envelope.reply.fail(std::move(failure));
+    if (envelope.kind != EnvelopeKind::answer) return;
+    envelope = failure_envelope(envelope.request, std::move(failure));
+  }
+  envelope.enclose().route = Route{envelope.to ? envelope.to->path() : std::string{},
+                                   envelope.from ? envelope.from->path() : std::string{}};
   send(std::move(envelope));
 }
 

@@ -28,6 +28,7 @@ class NameTable;
 /// - LINK-2: what is pushed before the link is joined goes out then, in order; past `max_waiting` it is thrown away.
 /// - LINK-3: what comes in is for a path; one that is unknown here, or a message that is unsound, costs the message
 ///   and tells an asker so.
+/// - LINK-4: a message of more than most_bytes_across is thrown away, and an asker, or who waits for the answer, hears so.
 class Link final : public Mailbox, public std::enable_shared_from_this<Link> {
  public:
   static constexpr std::size_t max_waiting = 65'536;
@@ -66,7 +67,6 @@ class Link final : public Mailbox, public std::enable_shared_from_this<Link> {
   };
 
   void send(Envelope envelope);
-
   NameTable& names_;
   const Clock& clock_;
   const std::string other_;

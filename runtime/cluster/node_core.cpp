@@ -317,7 +317,7 @@ ProcessTable NodeCore::processes(const std::string& node, const std::string& bel
       if (inside) row.mailbox_depth = inside->mailbox_depth;
       row.restarts = known.status.restarts;
       row.last_error = known.status.last_error;
-      row.uptime = now - known.status.since;
+      row.uptime = std::max(now - known.status.since, Duration{0});  // it may have begun meanwhile
       table.rows.push_back(std::move(row));
       add(known.name->path());
       if (!inside) continue;

@@ -251,6 +251,8 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
       } else if (envelope.type == worker_log_type().id) {
         LogRecord record;
         read(envelope.frame, record);
+        const std::string& top = process.name->path();
+        if (record.actor != top && !is_below(record.actor, top)) record.actor = top;
         core_.log().add(std::move(record));
       }
     } catch (const Error& error) {

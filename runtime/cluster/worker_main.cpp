@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -29,6 +30,7 @@
 #include "runtime/plugin.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/supervision/tree_messages.hpp"
+#include "runtime/telemetry/log_budget.hpp"
 
 namespace troupe::runtime {
 namespace {
@@ -36,6 +38,7 @@ namespace {
 constexpr std::chrono::seconds join_within{30};
 constexpr std::chrono::milliseconds drain_within{500};
 constexpr std::chrono::milliseconds soon{20};
+constexpr std::uint64_t log_bytes_a_second = std::uint64_t{1} << 20;
 constexpr std::chrono::seconds now_and_then{1};
 
 NodeCoreOptions core_options() {
@@ -56,9 +59,7 @@ class WorkerProcess {
       core_.memories().add(std::make_shared<SharedMemory>(std::move(memory)));
     link_ = std::make_shared<Link>(core_.names(), clock_, "the node",
                                    [this](const Envelope& envelope) { heard(envelope); });
-    core_.log().add_record_sink([this](const LogRecord& record) {
-      link_->control(worker_log_type(), to_frame(record));
-    });
+    core_.log().add_record_sink([this](const LogRecord& record) { tell_log(record); });
     core_.keep_house();
     core_.names().on_new_name([this](Name& name) { made(name); });
     PeerEvents events;
@@ -113,11 +114,27 @@ class WorkerProcess {
     if (!change.up && message.path == path_) end(change.exit);
   }
 
+  // One record at a time: the log sees to that. A flood of them must not hold up what else goes to the node.
+  void tell_log(const LogRecord& record) {
+    if (!log_budget_.take(record.size_bytes(), core_.clock().now())) return;
+    if (const std::uint64_t left_out = log_budget_.take_left_out()) {
+      LogRecord note;
+      note.time = record.time;
+      note.level = LogLevel::warning;
+      note.component = "worker";
+      note.message = "records were left out: too many a second";
+      note.fields = {to_record({"records", left_out})};
+      link_->control(worker_log_type(), to_frame(note));
+    }
+    link_->control(worker_log_type(), to_frame(record));
+  }
+
   // What the node cannot see of this process. Once, however often it is asked for meanwhile.
   void report_within(Duration delay) {
-    const TimePoint due = core_.clock().now() + delay;
+    TimePoint due = core_.clock().now() + delay;
     {
       const std::lock_guard lock{report_mutex_};
+      due = std::max(due, next_report_);
       if (due >= report_due_) return;
       report_due_ = due;
     }
@@ -127,10 +144,17 @@ class WorkerProcess {
         if (report_due_ != due) return;  // an earlier one was asked for meanwhile
         report_due_ = TimePoint::max();
       }
+      const TimePoint begin = core_.clock().now();
       try {
         report();
       } catch (const std::exception& error) {  // a tick's callback throws nothing
         core_.log().logger("worker").error("no report to the node", {{"why", error.what()}});
+      }
+      {
+        // Of a large tree it takes long: at most a tenth of the tick's time goes into reports.
+        const TimePoint now = core_.clock().now();
+        const std::lock_guard lock{report_mutex_};
+        next_report_ = now + 10 * (now - begin);
       }
       report_within(now_and_then);
     });
@@ -236,6 +260,8 @@ class WorkerProcess {
   bool released_ = false;
   std::mutex report_mutex_;
   TimePoint report_due_ = TimePoint::max();
+  TimePoint next_report_{};  // not before
+  LogBudget log_budget_{log_bytes_a_second, clock_.now()};  // used under the log's own lock
 };
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <capnp/message.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
@@ -14,6 +16,20 @@ namespace troupe::runtime {
 using serialization::Frame;
 using serialization::make_frame;
 using serialization::read_head;
+
+namespace {
+
+std::string text(capnp::Text::Reader from) {
+  return {from.begin(), from.size()};
+}
+
+// What a log may write without quotes, whoever sent it.
+bool is_bare(const std::string& value) {
+  return value.find_first_not_of("-0123456789.eE+truefals") == std::string::npos &&
+         nlohmann::json::accept(value);
+}
+
+}  // namespace
 
 MessageType WorkerReport::type() {
   return MessageType::of<wire::WorkerReport>();
@@ -31,8 +47,8 @@ void read(const Frame& frame, WorkerReport& report) {
   std::string rows;
   read_head<wire::WorkerReport>(frame, [&](wire::WorkerReport::Reader from) {
     report.mailbox_depth = from.getMailboxDepth();
-    rows = from.getRows().cStr();
-    report.metrics = from.getMetrics().cStr();
+    rows = text(from.getRows());
+    report.metrics = text(from.getMetrics());
   });
   report.below = process_table_from_json(rows);
 }
@@ -64,12 +80,14 @@ void read(const Frame& frame, LogRecord& record) {
                                           std::to_string(from.getLevel())};
     record.time = WallTime{std::chrono::microseconds{from.getTimeUs()}};
     record.level = static_cast<LogLevel>(from.getLevel());
-    record.actor = from.getActor().cStr();
-    record.component = from.getComponent().cStr();
-    record.message = from.getMessage().cStr();
-    for (const auto field : from.getFields())
-      record.fields.push_back(
-          {field.getKey().cStr(), field.getValue().cStr(), field.getBare()});
+    record.actor = text(from.getActor());
+    record.component = text(from.getComponent());
+    record.message = text(from.getMessage());
+    for (const auto field : from.getFields()) {
+      std::string value = text(field.getValue());
+      const bool bare = field.getBare() && is_bare(value);
+      record.fields.push_back({text(field.getKey()), std::move(value), bare});
+    }
   });
 }
 

@@ -132,6 +132,15 @@ void Log::add(LogRecord record) noexcept {
   try {
     if (record.level < level(record.component)) return;
     record.node = state_->options.node;
+    const auto shorten = [](std::string& text, std::size_t most) { text.resize(cut(text, most).size()); };
+    shorten(record.message, max_message_bytes);
+    shorten(record.actor, max_name_bytes);
+    shorten(record.component, max_name_bytes);
+    if (record.fields.size() > max_fields) record.fields.resize(max_fields);
+    for (LogRecord::Field& field : record.fields) {
+      shorten(field.key, max_value_bytes);
+      shorten(field.value, max_value_bytes);
+    }
     const std::lock_guard lock{state_->writing};
     state_->write(std::move(record));
   } catch (...) {

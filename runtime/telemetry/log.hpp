@@ -42,6 +42,7 @@ class Log {
   /// A message is cut past so many bytes, and fields past so many are left out.
   static constexpr std::size_t max_message_bytes = 8192;
   static constexpr std::size_t max_fields = 32;
+  static constexpr std::size_t max_value_bytes = 4096;  ///< of a field; more is cut off
   /// Components past so many share the level of "*".
   static constexpr std::size_t max_components = 1024;
 

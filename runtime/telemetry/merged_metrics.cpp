@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <map>
 
 namespace troupe::runtime {
@@ -35,10 +36,45 @@ std::string labelled(std::string_view sample, const std::string& label) {
   return out.append(sample.substr(has_labels ? end + 1 : end));
 }
 
+// Behind its name: {a="…",b="…"}, or nothing; without the label that is about to be added.
+bool are_labels(std::string_view text) {
+  if (text.empty()) return true;
+  if (text.front() != '{') return false;
+  std::size_t at = 1;
+  while (at < text.size() && text[at] != '}') {
+    const std::size_t equals = text.find("=\"", at);
+    if (equals == std::string_view::npos || text.substr(at, equals - at) == "process") return false;
+    for (at = equals + 2; at < text.size() && text[at] != '"'; ++at)
+      if (text[at] == '\\') ++at;
+    if (++at < text.size() && text[at] == ',') ++at;
+  }
+  return at + 1 == text.size();
+}
+
+bool is_value(const std::string& text) {
+  char* end = nullptr;
+  std::strtod(text.c_str(), &end);
+  return !text.empty() && end == text.c_str() + text.size();
+}
+
+bool is_sample(std::string_view line, std::string_view family) {
+  if (!line.starts_with(family)) return false;
+  line.remove_prefix(family.size());
+  for (const std::string_view part : {"_bucket", "_sum", "_count"}) {
+    if (!line.starts_with(part)) continue;
+    line.remove_prefix(part.size());
+    break;
+  }
+  const std::size_t space = line.rfind(' ');
+  return space != std::string_view::npos && are_labels(line.substr(0, space)) &&
+         is_value(std::string{line.substr(space + 1)});
+}
+
 void add(std::map<std::string, Family, std::less<>>& families, const LabelledMetrics& part) {
   const std::string label =
       part.process.empty() ? std::string{} : "process=\"" + escaped(part.process) + '"';
   Family* family = nullptr;
+  std::string_view name;  // its
   bool heads = false;  // the family's help and type are this part's to write
   std::string_view rest = part.text;
   while (!rest.empty()) {
@@ -46,14 +82,14 @@ void add(std::map<std::string, Family, std::less<>>& families, const LabelledMet
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     constexpr std::string_view help = "# HELP ", type = "# TYPE ";
     if (line.starts_with(help)) {
-      const std::string_view name = line.substr(help.size(), line.find(' ', help.size()) - help.size());
+      name = line.substr(help.size(), line.find(' ', help.size()) - help.size());
       family = &families.try_emplace(std::string{name}).first->second;
       heads = family->head.empty();
     }
     if (!family || line.empty()) continue;
     if (line.starts_with(help) || line.starts_with(type)) {
       if (heads) family->head.append(line) += '\n';
-    } else if (line.find_first_of("{ ") != std::string_view::npos && line.front() != '#') {
+    } else if (is_sample(line, name)) {
       family->samples += labelled(line, label) + '\n';
     }
   }

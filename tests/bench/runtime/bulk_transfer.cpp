@@ -110,7 +110,8 @@ class Prober final : public Actor {
   void ask() {
     const auto begin = Steady::now();
     context_.ask<wire::Total>(whom_, question_, 5s, [this, begin](const Answer& answer) {
-      if (answer.ok()) request_ms_.push_back(seconds_since(begin) * 1e3);
+      static_cast<void>(answer.frame());  // throws if it failed, which ends the run
+      request_ms_.push_back(seconds_since(begin) * 1e3);
       if (wanted_) return ask();
       stopped_.answer(question_);
     });

@@ -3,9 +3,12 @@
 #include <capnp/message.h>
 
 #include <chrono>
+#include <string>
+#include <utility>
 
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
+#include "runtime/base/error.hpp"
 #include "serialization/frame_reader.hpp"
 #include "tests/bench/runtime/rounds.hpp"
 #include "tests/messages.capnp.h"
@@ -37,8 +40,8 @@ class Driver final : public Actor {
       serialization::read_head<wire::Add>(
           frame, [&](wire::Add::Reader head) { messages = head.getAmount(); });
       for (; messages > 0; --messages) context_.tell<wire::Add>(sink_, one_);
-      left_ = open_ = 1;
-      ask();
+      context_.ask<wire::Add>(sink_, one_, 5s,
+                              [this](const Answer& answer) { done_.answer(answer.frame()); });
     });
   }
 
@@ -47,8 +50,9 @@ class Driver final : public Actor {
     if (left_ == 0) return;
     --left_;
     context_.ask<wire::Total>(sink_, question_, 5s, [this](const Answer& answer) {
+      const Frame& total = answer.frame();  // throws if it failed, which ends the run
       if (--open_ > 0) return ask();
-      done_.answer(answer.frame());
+      done_.answer(total);
     });
   }
 
@@ -67,12 +71,15 @@ class Sink final : public Actor {
   Sink(Context&, const Parameters&) {}
   void handles(Handlers& on) override {
     on.tell<wire::Add>([this](const Frame&) { ++total_; });
+    on.ask<wire::Add>([this](const Frame&, Reply reply) {
+      reply.answer(total_frame(std::exchange(total_, 0)));
+    });
     on.ask<wire::Total>([this](const Frame&, Reply reply) { reply.answer(answer_); });
   }
 
  private:
   const Frame answer_ = total_frame();
-  std::uint64_t total_ = 0;
+  std::int64_t total_ = 0;
 };
 
 }  // namespace
@@ -95,8 +102,11 @@ double requests(Node& node, std::uint64_t count, std::uint64_t in_flight) {
 
 double messages(Node& node, std::uint64_t count) {
   const auto begin = Steady::now();
-  node.ask<wire::Add>("/driver", add_frame(static_cast<std::int64_t>(count)), 60s).frame();
-  return seconds_since(begin);
+  const auto sent = static_cast<std::int64_t>(count);
+  const std::int64_t came = total_of(node.ask<wire::Add>("/driver", add_frame(sent), 60s));
+  const double seconds = seconds_since(begin);
+  if (came != sent) throw Error{ErrorCode::bug, std::to_string(came) + " messages came"};
+  return seconds;
 }
 
 }  // namespace troupe::bench

@@ -1,5 +1,7 @@
 #include "runtime/cluster/link.hpp"
 
+#include <capnp/message.h>
+
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -13,6 +15,7 @@
 #include "runtime/actor/envelope.hpp"
 #include "runtime/actor/name_table.hpp"
 #include "runtime/base/virtual_clock.hpp"
+#include "serialization/make_frame.hpp"
 #include "tests/messages.capnp.h"
 #include "tests/support/actors.hpp"
 #include "tests/support/fake_mailbox.hpp"
@@ -223,6 +226,25 @@ TEST_CASE_FIXTURE(Pair,
   CHECK(answers() == "1: /nobody is not running");
   CHECK(there.names.find("/nobody") == nullptr);
   CHECK(b->take().empty());
+}
+
+TEST_CASE_FIXTURE(Pair, "Link: a message that is too large to cross stays here, and an asker hears so (LINK-4)") {
+  join();
+  const Frame large = serialization::make_frame<wire::Total>([](wire::Total::Builder) {},
+                                                             std::vector<std::byte>(most_bytes_across));
+  Envelope envelope;
+  envelope.kind = EnvelopeKind::tell;
+  envelope.frame = large;
+  here.link->push(std::move(envelope));
+  CHECK(there.wire->take().empty());
+  ask(1);  // from beyond: what answers it is too large
+  pump();
+  std::vector<Envelope> came = b->take();
+  REQUIRE(came.size() == 1);
+  came[0].reply.answer(large);
+  pump();
+  CHECK(answers().find("1: ") == 0);
+  CHECK(answers().find("ok") == std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Pair, "Link: an unsound message costs the message, and an asker hears (LINK-3)") {

@@ -40,6 +40,14 @@ TEST_CASE("WorkerReport: a record of a log arrives as it was sent") {
   read(to_frame(sent), came);
   CHECK(came.time == sent.time);
   CHECK(to_line(came, LogFormat::json) == to_line(sent, LogFormat::json));
+  sent.fields = {{"k", "1}}\n{\"forged\": true", true}, {"n", "-1.5e3", true}, {"b", "true", true}, {"s", "\"x\"", true}};
+  came = {};
+  read(to_frame(sent), came);
+  REQUIRE(came.fields.size() == 4);
+  CHECK_FALSE(came.fields[0].bare);
+  CHECK(came.fields[1].bare);
+  CHECK(came.fields[2].bare);
+  CHECK_FALSE(came.fields[3].bare);
   sent.level = LogLevel::off;
   CHECK_THROWS_AS(read(to_frame(sent), came), serialization::MalformedFrame);
 }

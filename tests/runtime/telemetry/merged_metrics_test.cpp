@@ -32,5 +32,11 @@ TEST_CASE("merged metrics: what is no metric is left out") {
   CHECK(merged_metrics({{"/w", ""}, {"/x", "nonsense\n\n# what\nmore{\n"}}) == "");
   CHECK(merged_metrics({{"/w", "# HELP a b\n# TYPE a gauge\nwordalone\n# a remark\na 1"}}) ==
         "# HELP a b\n# TYPE a gauge\na{process=\"/w\"} 1\n");
+  const std::string head = "# HELP a b\n# TYPE a gauge\n";
+  for (const char* const bad : {"this is { no metric", "b 1", "a{process=\"/other\"} 1", "a{x=\"1\"", "a{x=\"1\"} one",
+                                "a{x=\"1\",process=\"y\"} 1", "a{x=1} 1", "a", "a ", "a{x=\"1\"}1"})
+    CHECK(merged_metrics({{"/w", head + bad + "\n"}}) == head);
+  CHECK(merged_metrics({{"/w", head + "a{x=\"} ,process=\\\"\"} NaN\n"}}) ==
+        head + "a{process=\"/w\",x=\"} ,process=\\\"\"} NaN\n");
   CHECK(merged_metrics({{"/w", "# HELP"}, {"/w", "# HELP "}}).size() < 20);
 }
