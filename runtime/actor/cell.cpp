@@ -160,7 +160,7 @@ void Cell::finish(Exit otherwise) {
   const Exit exit = exit_.value_or(std::move(otherwise));
   name_.set_exit(incarnation_, exit);  // what its open replies will say
   for (const auto& [id, watch] : watches_) watch.name->unwatch(watch.at_name);
-  services_.timers.cancel(wake_timer_);
+  if (wake_ != TimePoint::max()) services_.timers.cancel(wake_timer_);
   executors_.clear();  // before the state that their jobs may work on, as far as that can be had
   actor_.reset();
   handlers_ = {};
