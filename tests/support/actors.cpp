@@ -38,19 +38,6 @@ Gate& gate() {
   return gate;
 }
 
-struct PokeOrder {
-  std::string what, whom;
-};
-
-PokeOrder read_poke(const Frame& frame) {
-  PokeOrder order;
-  read_head<wire::Poke>(frame, [&](wire::Poke::Reader poke) {
-    order.what = poke.getWhat().cStr();
-    order.whom = poke.getWhom().cStr();
-  });
-  return order;
-}
-
 class Counter : public Actor {
  public:
   Counter(Context& context, const Parameters& with)
@@ -65,9 +52,9 @@ class Counter : public Actor {
     on.ask<wire::Total>([this](const Frame&, Reply reply) {
       reply.answer(total_frame(total_, context_.incarnation()));
     });
-    on.tell<wire::Poke>([this](const Frame& frame) { poke(read_poke(frame), {}); });
+    on.tell<wire::Poke>([this](const Frame& frame) { poke(PokeOrder{frame}, {}); });
     on.ask<wire::Poke>(
-        [this](const Frame& frame, Reply reply) { poke(read_poke(frame), std::move(reply)); });
+        [this](const Frame& frame, Reply reply) { poke(PokeOrder{frame}, std::move(reply)); });
   }
 
  private:
@@ -138,6 +125,18 @@ class Echo final : public Actor {
   }
 };
 
+class Endless final : public Actor {
+ public:
+  Endless(Context& context, const Parameters&) : context_{context} { go_on(); }
+  void handles(Handlers& on) override {
+    on.tell<wire::Add>([this](const Frame&) { go_on(); });
+  }
+
+ private:
+  void go_on() { context_.tell<wire::Add>(context_.self(), add_frame(1)); }
+  Context& context_;
+};
+
 class Works final : public Actor {
  public:
   Works(Context& context, const Parameters&) : context_{context} {}
@@ -147,7 +146,7 @@ class Works final : public Actor {
       ExecutorOptions options;
       options.name = "work";
       context_.executor(options).run(
-          [what = read_poke(frame).what] {
+          [what = PokeOrder{frame}.what] {
             if (what == "throw") throw std::runtime_error{"the job failed"};
             return total_frame(42);
           },
@@ -161,6 +160,13 @@ class Works final : public Actor {
 
 }  // namespace
 
+PokeOrder::PokeOrder(const Frame& frame) {
+  read_head<wire::Poke>(frame, [&](wire::Poke::Reader poke) {
+    what = poke.getWhat().cStr();
+    whom = poke.getWhom().cStr();
+  });
+}
+
 Registry test_registry() {
   Registry registry;
   const std::vector<ParameterSchema> start = {{"start", ParameterType::integer,
@@ -171,6 +177,7 @@ Registry test_registry() {
   registry.add<Refuses>("refuses", "Cannot be made.");
   registry.add<Stubborn>("stubborn", "Does not end when asked.", start);
   registry.add<Echo>("echo", "Answers with what it was asked.");
+  registry.add<Endless>("endless", "Never rests.");
   registry.add<Works>("works", "Works on an executor.");
   add_channel_actors(registry);
   add_liar(registry);

@@ -18,12 +18,18 @@ namespace troupe::test {
 ///     hang      blocks its thread until release_hanging() is called
 ///
 /// "late": is ready 50 ms after it was made. "refuses": its constructor throws. "stubborn": does not end when asked.
-/// "echo" answers Poke with the same frame. "works": does its Poke on an executor. And the actors of
+/// "endless": tells itself something in each of its messages. "echo" answers Poke with the same frame. "works": does its Poke on an executor. And the actors of
 /// channel_actors.hpp, liar.hpp and mirror.hpp.
 runtime::Registry test_registry();
 
 /// Lets go all threads that "hang" holds, now and from here on.
 void release_hanging();
+
+/// What a Poke says. @throws MalformedFrame
+struct PokeOrder {
+  explicit PokeOrder(const runtime::Frame& frame);
+  std::string what, whom;
+};
 
 runtime::Frame add_frame(std::int64_t amount);
 runtime::Frame total_frame(std::int64_t value = 0, std::uint64_t incarnation = 0);

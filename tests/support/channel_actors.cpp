@@ -16,6 +16,7 @@
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
 #include "tests/messages.capnp.h"
+#include "tests/support/actors.hpp"
 
 namespace troupe::test {
 
@@ -35,16 +36,6 @@ Frame item_of(std::uint64_t number, std::size_t payload_bytes) {
   return make_frame<wire::Total>([&](wire::Total::Builder head) { head.setIncarnation(number); },
                                  payload);
 }
-
-struct PokeOrder {
-  explicit PokeOrder(const Frame& frame) {
-    read_head<wire::Poke>(frame, [&](wire::Poke::Reader poke) {
-      what = poke.getWhat().cStr();
-      whom = poke.getWhom().cStr();
-    });
-  }
-  std::string what, whom;
-};
 
 Frame to_frame(const ChannelTally& tally) {
   return make_frame<wire::Tally>([&](wire::Tally::Builder head) {

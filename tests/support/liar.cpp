@@ -82,22 +82,17 @@ class Liar final : public Actor {
   Liar(Context& context, const Parameters&) : context_{context} {}
   void handles(Handlers& on) override {
     on.ask<wire::Poke>([this](const Frame& frame, Reply reply) {
-      std::string what;
-      Ref whom;
-      read_head<wire::Poke>(frame, [&](wire::Poke::Reader poke) {
-        what = poke.getWhat().cStr();
-        whom = context_.ref(poke.getWhom().cStr());
-      });
+      const auto [what, whom] = PokeOrder{frame};
       if (what == "answer") return reply.answer(no_struct());
       add();
       if (what == "tell") {
-        context_.tell<wire::Add>(whom, no_struct());
+        context_.tell<wire::Add>(context_.ref(whom), no_struct());
         add();
         return reply.answer(frame);
       }
       const auto asker = std::make_shared<Reply>(std::move(reply));
       context_.ask<wire::StartChild>(
-          whom, forged(what), std::chrono::seconds{20}, [asker](const Answer& answer) {
+          context_.ref(whom), forged(what), std::chrono::seconds{20}, [asker](const Answer& answer) {
             answer.ok() ? asker->answer(answer.frame()) : asker->refuse(answer.failure().text);
           });
       add();
@@ -121,15 +116,10 @@ class AnswerReader final : public Actor {
   AnswerReader(Context& context, const Parameters&) : context_{context} {}
   void handles(Handlers& on) override {
     on.ask<wire::Poke>([this](const Frame& frame, Reply reply) {
-      std::string what;
-      Ref whom;
-      read_head<wire::Poke>(frame, [&](wire::Poke::Reader poke) {
-        what = poke.getWhat().cStr();
-        whom = context_.ref(poke.getWhom().cStr());
-      });
+      const auto [what, whom] = PokeOrder{frame};
       const auto asker = std::make_shared<Reply>(std::move(reply));
       context_.ask<wire::Poke>(
-          whom, poke_frame(what), std::chrono::seconds{20}, [asker](const Answer& answer) {
+          context_.ref(whom), poke_frame(what), std::chrono::seconds{20}, [asker](const Answer& answer) {
             read_head<wire::Poke>(answer.frame(), [](wire::Poke::Reader poke) { poke.getWhat(); });
             asker->answer(answer.frame());
           });

@@ -7,8 +7,6 @@
 #include <thread>
 
 #include "runtime/base/error.hpp"
-#include "runtime/actor/actor.hpp"
-#include "runtime/actor/context.hpp"
 #include "tests/support/deliberate_leak.hpp"
 #include "tests/support/node_fixture.hpp"
 
@@ -58,26 +56,8 @@ TEST_CASE_FIXTURE(NodeFixture, "Node: a silent actor costs its asker no more tha
   CHECK(answer.failure().kind == FailureKind::timeout);
 }
 
-namespace {
-
-// Tells itself the next message in each.
-class Endless final : public Actor {
- public:
-  Endless(Context& context, const Parameters&) : context_{context} { go_on(); }
-  void handles(Handlers& on) override {
-    on.tell<wire::Add>([this](const Frame&) { go_on(); });
-  }
-
- private:
-  void go_on() { context_.tell<wire::Add>(context_.self(), add_frame(1)); }
-  Context& context_;
-};
-
-}  // namespace
-
 TEST_CASE("Node: an actor that always has something to do leaves the others their turns") {
   Registry registry = test_registry();
-  registry.add<Endless>("endless", "Never rests.");
   NodeOptions options;
   options.name = "busy";
   options.threads = 1;

@@ -4,8 +4,6 @@
 
 #include <chrono>
 
-#include "runtime/actor/actor.hpp"
-#include "runtime/actor/context.hpp"
 #include "runtime/cluster/node_core.hpp"
 #include "tests/messages.capnp.h"
 #include "tests/support/actors.hpp"
@@ -50,24 +48,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(total("/a") == 5);
 }
 
-namespace {
-
-class Endless final : public Actor {
- public:
-  Endless(Context& context, const Parameters&) : context_{context} { go_on(); }
-  void handles(Handlers& on) override {
-    on.tell<wire::Add>([this](const Frame&) { go_on(); });
-  }
-
- private:
-  void go_on() { context_.tell<wire::Add>(context_.self(), add_frame(1)); }
-  Context& context_;
-};
-
-}  // namespace
-
 TEST_CASE_FIXTURE(Fixture, "TestNode: an actor that always has something to do leaves the others their turns") {
-  registry.add<Endless>("endless", "Never rests.");
   node.start(tree({child("busy", "endless"), child("a")}));
   CHECK(node.incarnation("/a") != 0);
 }
