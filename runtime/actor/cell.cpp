@@ -18,13 +18,6 @@
 #include "serialization/malformed_frame.hpp"
 
 namespace troupe::runtime {
-namespace {
-
-std::string seconds(Duration duration) {
-  return to_string(ParameterValue{duration});
-}
-
-}  // namespace
 
 Cell::Cell(Services& services, Name& name, std::uint64_t incarnation, std::string_view type,
            ActorMetrics& metrics, Make make)
@@ -143,7 +136,7 @@ void Cell::complete(std::uint64_t request, const Answer& answer) {
     const OnAnswer then = std::move(asked.then);  // the replies that it holds go with it
     if (then) then(answer);
   } catch (const serialization::MalformedFrame& error) {
-    throw_away("answer to " + std::string{asked.type}, asked.to, error.what(), dropped);
+    throw_away("answer to " + std::string{asked.type}, asked.expected.holder, error.what(), dropped);
   }
 }
 
@@ -209,15 +202,10 @@ void Cell::tick() {
 void Cell::look_after(std::uint64_t id) {
   const auto at = requests_.find(id);
   if (at == requests_.end()) return;
-  const Request& request = at->second;
-  if (request.incarnation != 0 && !request.to->counts(request.incarnation)) {
-    if (const auto failure = why_no_answer(*request.to, request.incarnation))
-      return complete(id, Answer{*failure});
-  }
-  if (now() < request.due) return set_deadline(std::min<Duration>(request.due - now(), look_every), id);
-  complete(id, Answer{Failure{FailureKind::timeout, request.to->path() +
-                                                        " did not answer within " +
-                                                        seconds(request.within)}});
+  const Expected& expected = at->second.expected;
+  const std::optional<Failure> failure = expected.failure(now());
+  if (!failure) return set_deadline(expected.next_look(now()), id);
+  complete(id, Answer{*failure});
 }
 
 void Cell::changed(std::uint64_t watch, const Change& change) {
@@ -260,10 +248,10 @@ void Cell::ask(const Ref& to, MessageType type, Frame question, Duration within,
   if (!counts()) return;
   const std::uint64_t id = ++last_id_;
   const std::shared_ptr<Mailbox>& mailbox = to.mailbox();
-  const TimePoint due = later(now(), std::max(within, Duration{0}));
-  requests_.emplace(id, Request{std::move(then), to.name_, mailbox ? to.incarnation_ : 0, type.name,
-                                within, due});
-  set_deadline(std::min<Duration>(within, look_every), id);
+  const Expected expected{to.name_, mailbox ? to.incarnation_ : 0, within,
+                          later(now(), std::max(within, Duration{0}))};
+  requests_.emplace(id, Request{std::move(then), type.name, expected});
+  set_deadline(expected.next_look(now()), id);
   if (!mailbox)
     return mailbox_->push(failure_envelope(
         id, {FailureKind::not_running,
@@ -299,7 +287,7 @@ Duration Cell::time_left() const {
 std::uint64_t Cell::after(Duration delay, std::function<void()> then) {
   const std::uint64_t id = ++last_id_;
   timers_.emplace(id, std::move(then));
-  set_deadline(delay, id);
+  set_deadline(later(now(), std::max(delay, Duration{0})), id);
   return id;
 }
 
@@ -359,8 +347,7 @@ TimePoint Cell::now() const {
   return services_.clock.now();
 }
 
-void Cell::set_deadline(Duration delay, std::uint64_t id) {
-  const TimePoint due = later(now(), std::max(delay, Duration{0}));
+void Cell::set_deadline(TimePoint due, std::uint64_t id) {
   deadlines_.add(due, id);
   if (due < wake_) schedule_wake();
 }

@@ -99,7 +99,7 @@ class Cell final : public Context {
   void look_after(std::uint64_t request);
   void throw_away(const std::string& what, const Name* from, const std::string& why,
                   DroppedReplies& dropped);
-  void set_deadline(Duration delay, std::uint64_t id);
+  void set_deadline(TimePoint due, std::uint64_t id);
   void schedule_wake();
   Envelope message_to(const Ref& to, EnvelopeKind kind, MessageType type, Frame frame);
   bool counts() const { return name_.counts(incarnation_); }
@@ -126,11 +126,8 @@ class Cell final : public Context {
   std::uint64_t last_id_ = 0;  // of requests, timers and watches
   struct Request {
     OnAnswer then;
-    const Name* to = nullptr;
-    std::uint64_t incarnation = 0;  // of whom was asked; 0: another process knows
     std::string_view type;
-    Duration within{};
-    TimePoint due{};
+    Expected expected;
   };
   std::unordered_map<std::uint64_t, Request> requests_;
   std::unordered_map<std::uint64_t, std::function<void()>> timers_;

@@ -1,17 +1,48 @@
 #include "runtime/actor/reply.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "runtime/actor/envelope.hpp"
 #include "runtime/actor/mailbox.hpp"
 #include "runtime/actor/name_table.hpp"
+#include "runtime/parameters.hpp"
 
 namespace troupe::runtime {
 namespace {
 
 thread_local DroppedReplies* holding_back = nullptr;
 
+// Of an incarnation that only another process knows (0), that process decides.
+bool is_void(const Name& holder, std::uint64_t incarnation) {
+  return incarnation != 0 && !holder.counts(incarnation);
+}
+
+// Why that incarnation will answer nothing more; none: it still may.
+std::optional<Failure> why_no_answer(const Name& holder, std::uint64_t incarnation) {
+  std::optional<Exit> exit = holder.exit_of(incarnation);
+  if (!exit && is_void(holder, incarnation))
+    exit = Exit{ExitKind::killed, "its supervisor ended it"};
+  if (!exit) return {};
+  std::string text = holder.path() + " ended (" + std::string{to_string(exit->kind)} + ")";
+  if (!exit->reason.empty()) text += ": " + exit->reason;
+  return Failure{FailureKind::ended, std::move(text)};
+}
+
 }  // namespace
+
+std::optional<Failure> Expected::failure(TimePoint now) const {
+  if (is_void(*holder, incarnation))
+    if (auto ended = why_no_answer(*holder, incarnation)) return ended;
+  if (now < due) return {};
+  return Failure{FailureKind::timeout, holder->path() + " did not answer within " +
+                                           to_string(ParameterValue{within})};
+}
+
+TimePoint Expected::next_look(TimePoint now) const {
+  return std::min(due, later(now, std::chrono::seconds{1}));
+}
 
 DroppedReplies::DroppedReplies() : outer_{std::exchange(holding_back, this)} {}
 
@@ -34,9 +65,8 @@ Reply& Reply::operator=(Reply&& other) noexcept {
   return *this;
 }
 
-// Of an incarnation that only another process knows (0), that process decides.
 bool Reply::void_holder() const {
-  return holder_ && holder_incarnation_ != 0 && !holder_->counts(holder_incarnation_);
+  return holder_ && is_void(*holder_, holder_incarnation_);
 }
 
 void Reply::answer(Frame frame) {
@@ -67,17 +97,6 @@ void Reply::let_go() {
   fail(why_no_answer(*holder_, holder_incarnation_)
            .value_or(Failure{FailureKind::dropped,
                              holder_->path() + " dropped the request without an answer"}));
-}
-
-// Of an incarnation that only another process knows (0), that process decides.
-std::optional<Failure> why_no_answer(const Name& holder, std::uint64_t incarnation) {
-  std::optional<Exit> exit = holder.exit_of(incarnation);
-  if (!exit && incarnation != 0 && !holder.counts(incarnation))
-    exit = Exit{ExitKind::killed, "its supervisor ended it"};
-  if (!exit) return {};
-  std::string text = holder.path() + " ended (" + std::string{to_string(exit->kind)} + ")";
-  if (!exit->reason.empty()) text += ": " + exit->reason;
-  return Failure{FailureKind::ended, std::move(text)};
 }
 
 void Waiters::add(Reply reply) {

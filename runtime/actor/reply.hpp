@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,17 +8,26 @@
 #include <vector>
 
 #include "runtime/actor/answer.hpp"
+#include "runtime/base/clock.hpp"
 
 namespace troupe::runtime {
 
 class Mailbox;
 class Name;
 
-/// Why that incarnation will answer nothing more; none: it still may.
-std::optional<Failure> why_no_answer(const Name& holder, std::uint64_t incarnation);
-/// How often whoever waits for an answer looks whether the holder was given up meanwhile: what hangs does not let go of
-/// its replies.
-constexpr std::chrono::seconds look_every{1};
+/// Whose answer somebody waits for, and until when. What hangs and was given up does not let go of its replies, so that
+/// whoever waits looks now and then.
+struct Expected {
+  const Name* holder = nullptr;
+  std::uint64_t incarnation = 0;  ///< 0: another process knows
+  Duration within{};
+  TimePoint due{};
+
+  /// Why there will be no answer; none: there still may be one.
+  std::optional<Failure> failure(TimePoint now) const;
+  /// When to look again, if there is none.
+  TimePoint next_look(TimePoint now) const;
+};
 
 /// The duty to answer one request. Answer at once or keep it; a reply that is let go unanswered tells the
 /// asker so, and one whose holder ends tells the asker why. May be moved to another thread.

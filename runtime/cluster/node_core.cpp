@@ -16,6 +16,14 @@
 #include "runtime/telemetry/merged_metrics.hpp"
 
 namespace troupe::runtime {
+namespace {
+
+std::string_view type_of(const ChildSpec& spec) {
+  return spec.supervisor ? std::string_view{"supervisor"} : spec.type;
+}
+
+}  // namespace
+
 // Where answers to requests from the outside come in.
 class Outside final : public Mailbox, public std::enable_shared_from_this<Outside> {
  public:
@@ -26,7 +34,7 @@ class Outside final : public Mailbox, public std::enable_shared_from_this<Outsid
     const std::lock_guard lock{mutex_};
     const std::uint64_t id = next_++;
     Waiting& waiting = waiting_[id];
-    waiting = {std::move(then), {}, &holder, incarnation, within, later(clock_.now(), within)};
+    waiting = {std::move(then), {}, {&holder, incarnation, within, later(clock_.now(), within)}};
     look_later(id, waiting);
     Reply reply{shared_from_this(), id};
     reply.holder_ = &holder;
@@ -46,15 +54,12 @@ class Outside final : public Mailbox, public std::enable_shared_from_this<Outsid
   struct Waiting {
     std::function<void(Answer)> then;
     TimerId timer{};
-    const Name* holder = nullptr;
-    std::uint64_t incarnation = 0;  // 0: another process knows
-    Duration within{};
-    TimePoint due{};
+    Expected expected{};
   };
 
   // Under the mutex.
   void look_later(std::uint64_t id, Waiting& waiting) {
-    const TimePoint next = std::min(waiting.due, later(clock_.now(), look_every));
+    const TimePoint next = waiting.expected.next_look(clock_.now());
     waiting.timer = timers_.add(next, [self = weak_from_this(), id] {
       if (const std::shared_ptr<Outside> outside = self.lock()) outside->look_after(id);
     });
@@ -66,13 +71,8 @@ class Outside final : public Mailbox, public std::enable_shared_from_this<Outsid
       const std::lock_guard lock{mutex_};
       const auto at = waiting_.find(id);
       if (at == waiting_.end()) return;
-      Waiting& waiting = at->second;
-      if (waiting.incarnation != 0 && !waiting.holder->counts(waiting.incarnation))
-        failure = why_no_answer(*waiting.holder, waiting.incarnation);
-      if (!failure && clock_.now() < waiting.due) return look_later(id, waiting);
-      if (!failure)
-        failure = Failure{FailureKind::timeout, waiting.holder->path() + " did not answer within " +
-                                                    to_string(ParameterValue{waiting.within})};
+      failure = at->second.expected.failure(clock_.now());
+      if (!failure) return look_later(id, at->second);
     }
     settle(id, Answer{*failure});
   }
@@ -136,14 +136,6 @@ ActorMetrics& NodeCore::metrics_of(std::string_view type) {
     at = metrics_by_type_.emplace(type, std::make_unique<ActorMetrics>(metrics_, type)).first;
   return *at->second;
 }
-
-namespace {
-
-std::string_view type_of(const ChildSpec& spec) {
-  return spec.supervisor ? std::string_view{"supervisor"} : spec.type;
-}
-
-}  // namespace
 
 void NodeCore::start(const ChildSpec& spec, const std::string& path, std::uint64_t incarnation) {
   Name& name = names_.intern(path);
@@ -279,6 +271,7 @@ std::shared_ptr<ProcessChildren> NodeCore::processes() const {
 
 ProcessTable NodeCore::processes(const std::string& node, const std::string& below) const {
   const std::shared_ptr<ProcessChildren> there = processes();
+  const auto views = there ? there->views() : std::map<std::string, ProcessChildren::View>{};
   struct Known {
     const Name* name;
     ActorStatus status;
@@ -309,11 +302,12 @@ ProcessTable NodeCore::processes(const std::string& node, const std::string& bel
       row.type = known.status.type;
       row.state = known.status.state;
       row.node = node;
-      const auto process = there ? there->view_of(*known.name) : std::nullopt;
-      row.pid = process ? process->pid : ::getpid();
+      const auto view = views.find(row.path);
+      const bool apart = view != views.end();
+      row.pid = apart ? view->second.pid : ::getpid();
       row.incarnation = target.incarnation;
       row.mailbox_depth = target.mailbox && target.mailbox->local() ? target.mailbox->depth() : 0;
-      const std::shared_ptr<const WorkerReport> inside = process ? process->report : nullptr;
+      const std::shared_ptr<const WorkerReport> inside = apart ? view->second.report : nullptr;
       if (inside) row.mailbox_depth = inside->mailbox_depth;
       row.restarts = known.status.restarts;
       row.last_error = known.status.last_error;

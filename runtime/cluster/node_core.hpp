@@ -142,8 +142,6 @@ class ProcessChildren {
     int pid = 0;
     std::shared_ptr<const WorkerReport> report = {};  ///< the newest; none yet
   };
-  /// The process of that child; none: it has none of its own.
-  virtual std::optional<View> view_of(const Name& child) const = 0;
   /// Of all that run, by their children's paths.
   virtual std::map<std::string, View> views() const = 0;
 };

@@ -128,13 +128,6 @@ class Processes final : public ProcessChildren, public std::enable_shared_from_t
     for (const auto& link : links) link->forget_expired();
   }
 
-  std::optional<View> view_of(const Name& child) const override {
-    const std::lock_guard lock{mutex_};
-    const auto at = by_path_.find(child.path());
-    if (at == by_path_.end() || at->second.empty()) return {};
-    return View{at->second.front()->pid, at->second.front()->report};
-  }
-
   std::map<std::string, View> views() const override {
     const std::lock_guard lock{mutex_};
     std::map<std::string, View> views;
@@ -377,9 +370,6 @@ class Owner final : public ProcessChildren {
     return processes_->inject(name, order);
   }
   void tidy() override { processes_->tidy(); }
-  std::optional<View> view_of(const Name& child) const override {
-    return processes_->view_of(child);
-  }
   std::map<std::string, View> views() const override { return processes_->views(); }
 
  private:

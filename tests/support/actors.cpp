@@ -77,14 +77,9 @@ class Counter : public Actor {
       context_.after(std::chrono::milliseconds{100},
                      [this, late] { late->answer(total_frame(total_)); });
     }
-    if (order.what == "sum") {
-      const auto asker = std::make_shared<Reply>(std::move(reply));
+    if (order.what == "sum")
       context_.ask<wire::Total>(context_.ref(order.whom), total_frame(), std::chrono::seconds{2},
-                                [asker](const Answer& answer) {
-                                  answer.ok() ? asker->answer(answer.frame())
-                                              : asker->refuse(answer.failure().text);
-                                });
-    }
+                                pass_on(std::move(reply)));
     if (order.what == "hang") {
       std::unique_lock lock{gate().mutex};
       gate().changed.wait(lock, [] { return gate().open; });
@@ -159,6 +154,12 @@ class Works final : public Actor {
 };
 
 }  // namespace
+
+std::function<void(const Answer&)> pass_on(Reply reply) {
+  return [asker = std::make_shared<Reply>(std::move(reply))](const Answer& answer) {
+    answer.ok() ? asker->answer(answer.frame()) : asker->refuse(answer.failure().text);
+  };
+}
 
 PokeOrder::PokeOrder(const Frame& frame) {
   read_head<wire::Poke>(frame, [&](wire::Poke::Reader poke) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "runtime/actor/answer.hpp"
+#include "runtime/actor/reply.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/supervision/child_spec.hpp"
 
@@ -24,6 +26,9 @@ runtime::Registry test_registry();
 
 /// Lets go all threads that "hang" holds, now and from here on.
 void release_hanging();
+
+/// For an ask on behalf of another one: what is answered, or why nothing is, goes on to whoever asked.
+std::function<void(const runtime::Answer&)> pass_on(runtime::Reply reply);
 
 /// What a Poke says. @throws MalformedFrame
 struct PokeOrder {

@@ -90,11 +90,8 @@ class Liar final : public Actor {
         add();
         return reply.answer(frame);
       }
-      const auto asker = std::make_shared<Reply>(std::move(reply));
-      context_.ask<wire::StartChild>(
-          context_.ref(whom), forged(what), std::chrono::seconds{20}, [asker](const Answer& answer) {
-            answer.ok() ? asker->answer(answer.frame()) : asker->refuse(answer.failure().text);
-          });
+      context_.ask<wire::StartChild>(context_.ref(whom), forged(what), std::chrono::seconds{20},
+                                     pass_on(std::move(reply)));
       add();
     });
   }

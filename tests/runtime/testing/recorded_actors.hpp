@@ -123,24 +123,15 @@ class Recorded : public runtime::Actor {
 
  private:
   void poke(const runtime::Frame& frame, runtime::Reply reply) {
-    std::string what, whom;
-    serialization::read_head<wire::Poke>(frame, [&](wire::Poke::Reader poke) {
-      what = poke.getWhat().cStr();
-      whom = poke.getWhom().cStr();
-    });
+    const auto [what, whom] = PokeOrder{frame};
     if (what == "throw") throw std::runtime_error{"poked"};
     if (what == "end") return context_.end();
     if (what == "keep") return kept_.add(std::move(reply));
     if (what == "report")
       context_.tell<wire::Total>(context_.ref(whom), total_frame(0, context_.incarnation()));
-    if (what == "ask") {
-      const auto asker = std::make_shared<runtime::Reply>(std::move(reply));
+    if (what == "ask")
       context_.ask<wire::Total>(context_.ref(whom), total_frame(), std::chrono::seconds{2},
-                                [asker](const runtime::Answer& answer) {
-                                  answer.ok() ? asker->answer(answer.frame())
-                                              : asker->refuse(answer.failure().text);
-                                });
-    }
+                                pass_on(std::move(reply)));
   }
 
   runtime::Context& context_;
