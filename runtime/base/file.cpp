@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "runtime/base/aligned_block.hpp"
+#include "runtime/base/error.hpp"
 
 namespace troupe {
 namespace {
@@ -68,6 +69,13 @@ void write_atomically(FileSystem& files, const std::string& path,
 
 void write_atomically(FileSystem& files, const std::string& path,
                       const std::function<void(OutputFile&)>& fill) {
+  // A rename would put a plain file in the place of a device or a link.
+  const PathKind kind = files.kind(path);
+  if (kind != PathKind::none && kind != PathKind::file) {
+    throw Error(ErrorCode::bad_input,
+                path + ": expected a regular file to replace, or nothing; found " +
+                    (kind == PathKind::folder ? "a folder" : "a link, a device or the like"));
+  }
   const std::string temporary = temporary_name(files, path);
   const std::unique_ptr<OutputFile> file = files.create(temporary);
   try {

@@ -105,7 +105,7 @@ void remove_all(FileSystem& files, const std::string& path);
 /// Puts `bytes` where `path` is, in one step: a temporary file beside it is written and synced, renamed
 /// over it, and the folder is synced. At any power cut `path` is what it was or `bytes`, whole.
 ///
-/// @throws Error as the file system does; `path` is what it was then and the temporary is gone, unless it
+/// @throws Error bad_input if something is there that is no regular file; else as the file system does; `path` is what it was then and the temporary is gone, unless it
 /// was the folder that could not be synced: then `path` has `bytes`, but may lose them to a power cut.
 void write_atomically(FileSystem& files, const std::string& path, std::span<const std::byte> bytes);
 /// The same for what `fill` writes. What it throws is passed on like the file system's errors; it need not sync.

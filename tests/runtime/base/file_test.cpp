@@ -209,3 +209,20 @@ TEST_CASE("write_atomically: a failure at any operation leaves what was there, a
     CHECK(text_of(disk, "/a") == (failing < 4 ? "old" : "new"));
   }
 }
+
+TEST_CASE("write_atomically: what is no regular file stays, and nothing is left beside it") {
+  const TemporaryFolder folder;
+  FileSystem& files = posix_files();
+  const std::string target = folder.path() + "/target", pipe = folder.path() + "/pipe",
+                    link = folder.path() + "/link";
+  put(files, target, "old");
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  REQUIRE(symlink(target.c_str(), link.c_str()) == 0);
+  for (const std::string& path : {pipe, link, folder.path()}) {
+    CHECK(code_of([&] { write_atomically(files, path, as_bytes("new")); }) == ErrorCode::bad_input);
+  }
+  CHECK(files.kind(pipe) == PathKind::other);
+  CHECK(files.kind(link) == PathKind::other);
+  CHECK(text_of(files, target) == "old");
+  CHECK(files.list(folder.path()) == std::vector<std::string>{"link", "pipe", "target"});
+}
