@@ -15,7 +15,9 @@ ROOMS = [
     (re.compile(r"(cuda|cudnn|cublas|nccl)"), ("gpu/cuda",), False),
     (re.compile(r"yaml-cpp/"), ("runtime/config",), True),
     (re.compile(r"nlohmann/"), ("serialization", "runtime", "actors", "apps"), True),
-    (re.compile(r"(openssl/|xxhash|zlib)"), ("runtime", "serialization"), True),
+    (re.compile(r"(openssl/|xxhash|zlib)"), ("runtime", "serialization", "actors/deployer"), True),
+    (re.compile(r"boost/"), ("actors/deployer",), True),
+    (re.compile(r"sqlite3"), ("actors/feedback",), True),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
