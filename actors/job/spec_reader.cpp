@@ -261,6 +261,11 @@ SpecReader SpecReader::object(std::string_view key) {
   return child(nullptr, value->pointer);
 }
 
+SpecReader SpecReader::value(std::string_view key) {
+  const auto value = find(key);
+  return value ? child(value->json, value->pointer) : child(nullptr, pointer_ + '/' + escaped(key));
+}
+
 std::vector<SpecReader> SpecReader::objects(std::string_view key) {
   const auto value = find(key);
   if (!value || value->json->is_null()) return {};

@@ -66,6 +66,8 @@ class SpecReader {
 
   /// What is under a key that holds a map; an empty one if nothing is there.
   SpecReader object(std::string_view key);
+  /// What is under a key, whatever it is; nothing if the key is absent.
+  SpecReader value(std::string_view key);
   /// The items of a list of maps.
   std::vector<SpecReader> objects(std::string_view key);
   /// "relu", or {dense: {units: 10}}, or {dense: {}}: a name with what belongs to it. None if the key is absent.

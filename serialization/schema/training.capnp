@@ -1,5 +1,99 @@
-# What is said about training by the roles of a job. New fields get new numbers; none is reused.
+# What the actors of a training job say to each other. New fields get new numbers; none is reused.
 @0xc17e5a90d3b24605;
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("troupe::wire");
+
+struct Here {
+  # Who takes part in a job, to its coordinator: at its start, and whenever the coordinator was started.
+  role @0 :Text;         # "loader", "trainer", "aggregator", "checkpointer", "evaluator", "replica", …
+  path @1 :Text;
+  incarnation @2 :UInt64;
+}
+
+struct TrainingPlan {
+  # The coordinator to a trainer or the aggregator: what to work on. Replaces any earlier one.
+  job @0 :Text;          # TrainingJob, JSON
+  memory @1 :Text;       # the shared memory with the version slots
+  reader @2 :UInt32;     # a trainer's number as reader there
+  aggregator @3 :Text;   # paths
+  loaders @4 :List(Text);
+  lease @5 :Lease;       # of a trainer
+}
+
+struct Lease {
+  # Shards first … first + count - 1 of every step, from the next one on, until another lease comes.
+  generation @0 :UInt64; # the highest counts
+  first @1 :UInt32;
+  count @2 :UInt32;
+}
+
+struct Attach {
+  # A trainer to the aggregator: tell me of versions. Answered at once by VersionReady, if there is a version.
+  job @0 :UInt64;
+  path @1 :Text;
+}
+
+struct VersionReady {
+  # The aggregator to trainers and the coordinator: this version can be read.
+  job @0 :UInt64;
+  version @1 :UInt64;
+}
+
+struct PartialSum {
+  # A trainer to the aggregator, an ask answered with VersionReady of the newest version. Payload 0: the gradient's sum
+  # over the shards, f32 in the layout's order; payload 1: the sums (nn::StateLayout).
+  job @0 :UInt64;
+  step @1 :UInt64;
+  first @2 :UInt32;      # of the shards, a node of the canonical tree
+  count @3 :UInt32;
+  digests @4 :List(UInt64);  # two words a shard
+  nanoseconds @5 :UInt64;    # that computing took
+}
+
+struct WantWork {
+  # A trainer that has done its part of a step, to the aggregator, an ask: which shards are still missing?
+  job @0 :UInt64;
+  step @1 :UInt64;
+}
+
+struct MissingShards {
+  # Nodes of the canonical tree that nobody has sent, as (first, count) after each other; none if the step is past.
+  nodes @0 :List(UInt32);
+}
+
+struct JobFailed {
+  # To the coordinator: the job cannot go on, whoever computes it.
+  job @0 :UInt64;
+  reason @1 :Text;
+}
+
+struct SaveVersion {
+  # The coordinator to the checkpointer, an ask, answered with VersionSaved when it is durable.
+  job @0 :Text;          # TrainingJob, JSON
+  memory @1 :Text;
+  reader @2 :UInt32;
+  version @3 :UInt64;
+  folder @4 :Text;       # where the checkpoint's folder goes
+  config @5 :Text;       # the manifest's
+  dataFingerprint @6 :Text;  # SHA-256 in hexadecimal
+  ledgerBytes @7 :UInt64;
+  metrics @8 :List(Metric);
+  machine @9 :List(Fact);
+
+  struct Metric {
+    name @0 :Text;
+    step @1 :UInt64;
+    value @2 :Float64;
+  }
+  struct Fact {
+    key @0 :Text;
+    value @1 :Text;
+  }
+}
+
+struct VersionSaved {
+  version @0 :UInt64;
+  folder @1 :Text;       # the checkpoint
+  stateHash @2 :Text;    # JOB-8, hexadecimal
+}

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "actors/job/spec_reader.hpp"
+#include "gpu/nn/local_job.hpp"
+#include "gpu/nn/optimizer.hpp"
+#include "gpu/nn/schedule.hpp"
+
+/// The `train` section of a job:
+///
+///     train:
+///       epochs: 10              # or steps: 4000
+///       batch: 128
+///       shards: 8               # default: JOB-2
+///       optimizer: {adam: {weight_decay: 1e-4}}
+///       learning_rate: 4e-3
+///       schedule: cosine        # constant, {step: {every: 1000, factor: 0.1}}, {cosine: {final: 1e-5}}
+///       warmup_steps: 100
+///       clip_norm: 1
+///       checkpoint_every: 500   # steps; default: an epoch
+namespace troupe::actors {
+
+enum class CourseKind : std::uint8_t { constant, step, cosine };
+
+/// What the section says; what depends on the data (how many steps an epoch has) is resolved by resolve().
+struct TrainSpec {
+  std::int64_t epochs = 1;  ///< 0 if `steps` are given
+  std::uint64_t steps = 0;  ///< 0 if epochs are given
+  std::int64_t batch = 128;
+  std::uint32_t shards = 0;  ///< 0: the default of JOB-2
+  gpu::nn::OptimizerSpec optimizer = {gpu::nn::Adam{}, {}};
+  double learning_rate = 1e-3;
+  CourseKind course = CourseKind::cosine;
+  std::uint64_t step_every = 0;  ///< of a step course
+  double step_factor = 0.1;
+  double final_rate = 0.0;  ///< of a cosine course
+  std::uint64_t warmup_steps = 0;
+  int threads_per_shard = 1;
+  std::uint64_t checkpoint_every = 0;  ///< steps; 0: an epoch
+  std::uint64_t keep_checkpoints = 3;
+};
+
+TrainSpec read_train(SpecReader& section);
+
+/// The number of steps of a job over `samples` training records: all full batches of its epochs (JOB-1).
+/// @throws Error bad_input if that is less than one.
+std::uint64_t total_steps(const TrainSpec& spec, std::uint64_t samples);
+
+/// What fixes the job's bits, as the compute core wants it. @throws Error bad_input as its checks do.
+gpu::nn::JobSpec resolve(const TrainSpec& spec, std::uint64_t seed, std::uint64_t samples);
+
+/// Versions that are saved: after steps that this names, and the last. Ascending, each once.
+/// The ends of epochs where checkpoint_every is 0.
+bool is_checkpoint(const TrainSpec& spec, std::uint64_t samples, std::uint64_t version);
+
+}  // namespace troupe::actors

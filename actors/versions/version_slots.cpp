@@ -1,0 +1,263 @@
+#include "actors/versions/version_slots.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "runtime/base/error.hpp"
+
+namespace troupe::actors {
+namespace {
+
+using Word = std::atomic<std::uint64_t>;
+static_assert(Word::is_always_lock_free, "words are shared between processes");
+
+constexpr std::uint64_t page = 4096;
+constexpr std::uint64_t aligned(std::uint64_t bytes) {
+  return (bytes + page - 1) / page * page;
+}
+
+// A slot's word: free, written to by a process, or a version's.
+enum Use : std::uint64_t { free_slot = 0, writing = 1, valid = 2, valid_and_pinned = 3 };
+constexpr std::uint64_t use_mask = 3;
+constexpr bool is_valid(std::uint64_t word) {
+  return (word & 2U) != 0;
+}
+constexpr std::uint64_t version_of(std::uint64_t word) {
+  return word >> 2U;
+}
+constexpr std::uint64_t word_of(std::uint64_t version, Use use) {
+  return version << 2U | use;
+}
+// Who writes: 22 bits hold every process id; the rest tells one writing from the next.
+constexpr std::uint64_t writer_of(std::uint64_t word) {
+  return word >> 2U & 0x3FFFFFU;
+}
+
+struct Header {
+  Word job;  // 0 while the rest is made
+  std::uint64_t slot_bytes;
+  std::uint32_t shards;
+  std::uint32_t unused;
+  Word collected;
+  Word writings;
+  Word slot[VersionSlots::slots];
+  Word reader[VersionSlots::readers];  // version + 1, or 0
+};
+
+struct Entry {
+  Word step_plus_1;
+  double loss;
+  std::int64_t rows;
+  std::uint64_t unused;
+};
+
+Header& header(std::byte* memory) {
+  return *reinterpret_cast<Header*>(memory);
+}
+
+std::uint64_t entry_bytes(std::uint32_t shards) {
+  return sizeof(Entry) + shards * sizeof(ShardDigest);
+}
+Entry& entry(std::byte* memory, std::uint64_t step) {
+  std::byte* const at = memory + aligned(sizeof(Header)) +
+                        step % VersionSlots::records * entry_bytes(header(memory).shards);
+  return *reinterpret_cast<Entry*>(at);
+}
+ShardDigest* digests_of(Entry& entry) {
+  return reinterpret_cast<ShardDigest*>(&entry + 1);
+}
+
+std::uint64_t slots_at(std::uint32_t shards) {
+  return aligned(sizeof(Header)) + aligned(VersionSlots::records * entry_bytes(shards));
+}
+std::span<std::byte> slot_memory(std::byte* memory, std::uint32_t slot) {
+  const std::uint64_t bytes = header(memory).slot_bytes;
+  return {memory + slots_at(header(memory).shards) + slot * aligned(bytes), bytes};
+}
+
+std::uint64_t own_writer() {
+  return static_cast<std::uint64_t>(::getpid()) & 0x3FFFFFU;
+}
+
+}  // namespace
+
+std::uint64_t VersionSlots::size_bytes(std::size_t slot_bytes, std::uint32_t shards) {
+  return slots_at(shards) + slots * aligned(slot_bytes);
+}
+
+VersionSlots VersionSlots::make(std::span<std::byte> memory, std::uint64_t job,
+                                std::size_t slot_bytes, std::uint32_t shards) {
+  if (shards == 0 || shards > most_shards)
+    throw Error{ErrorCode::bad_input, "version slots: expected 1 to " +
+                                          std::to_string(most_shards) + " shards, got " +
+                                          std::to_string(shards)};
+  const std::uint64_t wanted = size_bytes(slot_bytes, shards);
+  if (wanted > memory.size())
+    throw Error{ErrorCode::exhausted, "version slots: a job of " + std::to_string(slot_bytes) +
+                                          " bytes of state needs " + std::to_string(wanted) +
+                                          " bytes, the node shares " +
+                                          std::to_string(memory.size())};
+  Header& head = header(memory.data());
+  head.job.store(0);
+  head.slot_bytes = slot_bytes;
+  head.shards = shards;
+  head.collected.store(0);
+  head.writings.store(0);
+  for (Word& word : head.slot) word.store(free_slot);
+  for (Word& word : head.reader) word.store(0);
+  for (std::uint64_t i = 0; i < records; ++i) entry(memory.data(), i).step_plus_1.store(0);
+  head.job.store(job);
+  return VersionSlots{memory.data()};
+}
+
+std::optional<VersionSlots> VersionSlots::find(std::span<std::byte> memory, std::uint64_t job) {
+  if (memory.size() < sizeof(Header) || job == 0) return {};
+  const Header& head = header(memory.data());
+  if (head.job.load() != job) return {};
+  return VersionSlots{memory.data()};
+}
+
+std::uint64_t VersionSlots::job() const {
+  return header(memory_).job.load();
+}
+std::size_t VersionSlots::slot_bytes() const {
+  return header(memory_).slot_bytes;
+}
+std::uint32_t VersionSlots::shards() const {
+  return header(memory_).shards;
+}
+
+std::optional<std::uint64_t> VersionSlots::newest() const {
+  std::optional<std::uint64_t> newest;
+  for (const Word& slot : header(memory_).slot) {
+    const std::uint64_t word = slot.load();
+    if (is_valid(word) && (!newest || version_of(word) > *newest)) newest = version_of(word);
+  }
+  return newest;
+}
+
+std::optional<VersionSlots::Held> VersionSlots::hold(std::uint32_t reader, std::uint64_t version) {
+  if (reader >= readers) throw Error{ErrorCode::bug, "version slots: no such reader"};
+  Header& head = header(memory_);
+  // The reader says what it reads, then looks whether it is there; the writer says that it is not there any more, then
+  // looks for readers (begin_write). One of them sees the other: both are sequentially consistent.
+  head.reader[reader].store(version + 1);
+  for (std::uint32_t i = 0; i < slots; ++i) {
+    const std::uint64_t word = head.slot[i].load();
+    if (is_valid(word) && version_of(word) == version)
+      return Held{version, slot_memory(memory_, i)};
+  }
+  head.reader[reader].store(0);
+  return {};
+}
+
+std::optional<VersionSlots::Held> VersionSlots::hold_newest(std::uint32_t reader) {
+  // A version that is gone has made room for a newer one, so this ends unless steps outrun it for ever.
+  for (int tries = 0; tries < 1000; ++tries) {
+    const auto version = newest();
+    if (!version) return {};
+    if (auto held = hold(reader, *version)) return held;
+  }
+  return {};
+}
+
+void VersionSlots::release(std::uint32_t reader) {
+  header(memory_).reader[reader].store(0);
+}
+
+VersionSlots::Writing::Writing(Writing&& other) noexcept
+    : memory_{std::exchange(other.memory_, nullptr)},
+      slot_{other.slot_},
+      mark_{other.mark_},
+      state_{other.state_} {}
+
+VersionSlots::Writing::~Writing() {
+  if (memory_ == nullptr) return;
+  std::uint64_t expected = mark_;
+  header(memory_).slot[slot_].compare_exchange_strong(expected, free_slot);
+}
+
+std::optional<VersionSlots::Writing> VersionSlots::begin_write() {
+  Header& head = header(memory_);
+  const auto kept = newest();
+  const std::uint64_t mark = ((head.writings.fetch_add(1) << 22U | own_writer()) << 2U) | writing;
+  for (std::uint32_t i = 0; i < slots; ++i) {
+    std::uint64_t word = head.slot[i].load();
+    const std::uint64_t use = word & use_mask;
+    if (use == valid_and_pinned || (use == valid && version_of(word) == kept)) continue;
+    if (use == writing && writer_of(word) == own_writer())
+      continue;  // a thread of this process may still write
+    if (!head.slot[i].compare_exchange_strong(word, mark)) continue;
+    bool held = false;
+    if (use == valid) {
+      for (const Word& reader : head.reader) held = held || reader.load() == version_of(word) + 1;
+    }
+    if (!held) return Writing{memory_, i, mark, slot_memory(memory_, i)};
+    head.slot[i].store(
+        word);  // nobody but this writer changes it, and not a byte of it was touched
+  }
+  return {};
+}
+
+bool VersionSlots::commit(Writing written, std::uint64_t version, bool pinned) {
+  std::uint64_t expected = written.mark_;
+  const std::uint64_t word = word_of(version, pinned ? valid_and_pinned : valid);
+  const bool done = header(memory_).slot[written.slot_].compare_exchange_strong(expected, word);
+  written.memory_ = nullptr;
+  return done;
+}
+
+void VersionSlots::unpin(std::uint64_t version) {
+  for (Word& slot : header(memory_).slot) {
+    std::uint64_t word = word_of(version, valid_and_pinned);
+    slot.compare_exchange_strong(word, word_of(version, valid));
+  }
+}
+
+bool VersionSlots::pinned(std::uint64_t version) const {
+  for (const Word& slot : header(memory_).slot)
+    if (slot.load() == word_of(version, valid_and_pinned)) return true;
+  return false;
+}
+
+bool VersionSlots::record(const StepRecord& record, std::span<const ShardDigest> digests) {
+  const Header& head = header(memory_);
+  if (digests.size() != head.shards)
+    throw Error{ErrorCode::bug, "version slots: a digest for each shard"};
+  if (record.step >= head.collected.load() + records) return false;
+  if (record.step < head.collected.load())
+    return true;  // written by an earlier writer, and collected
+  Entry& at = entry(memory_, record.step);
+  at.loss = record.loss;
+  at.rows = record.rows;
+  std::memcpy(digests_of(at), digests.data(), digests.size_bytes());
+  at.step_plus_1.store(record.step + 1);
+  return true;
+}
+
+std::optional<StepRecord> VersionSlots::recorded(std::uint64_t step,
+                                                 std::span<ShardDigest> digests) const {
+  const Header& head = header(memory_);
+  if (digests.size() != head.shards)
+    throw Error{ErrorCode::bug, "version slots: a digest for each shard"};
+  const auto version = newest();
+  if (!version || step >= *version || step < head.collected.load()) return {};
+  Entry& at = entry(memory_, step);
+  if (at.step_plus_1.load() != step + 1) return {};
+  const StepRecord result{step, at.loss, at.rows};
+  std::memcpy(digests.data(), digests_of(at), digests.size_bytes());
+  return result;
+}
+
+void VersionSlots::collected(std::uint64_t steps) {
+  header(memory_).collected.store(steps);
+}
+std::uint64_t VersionSlots::collected() const {
+  return header(memory_).collected.load();
+}
+
+}  // namespace troupe::actors

@@ -1,0 +1,179 @@
+// Shards that are computed by several, in any order, twice or in parts, give the version that one loop computes.
+#include <capnp/message.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <random>
+
+#include "actors/aggregator/step_sum.hpp"
+#include "actors/aggregator/version_update.hpp"
+#include "actors/trainer/shard_runner.hpp"
+#include "gpu/cpu_device.hpp"
+#include "runtime/base/aligned_block.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/base/random.hpp"
+#include "serialization/frame_reader.hpp"
+#include "serialization/schema/training.capnp.h"
+#include "tests/support/error_code.hpp"
+
+using namespace troupe;
+using namespace troupe::actors;
+using namespace troupe::gpu;
+using serialization::Frame;
+
+namespace {
+
+constexpr std::int64_t width = 12;
+
+std::shared_ptr<const TrainingJob> make_job(int shards) {
+  return std::make_shared<TrainingJob>(
+      training_job_text(5, 1000, Shape{width}, 3,
+                        R"([{"dense":{"units":"20"}},"batch_norm","relu",{"dense":{"units":"3"}}])",
+                        R"({"steps":"6","batch":"48","shards":")" + std::to_string(shards) +
+                            R"(","clip_norm":"1"})"));
+}
+
+/// Samples that are a function of their position.
+void fill(PositionRange positions, std::span<std::byte* const> inputs) {
+  auto* features = reinterpret_cast<float*>(inputs[0]);
+  auto* labels = reinterpret_cast<std::int32_t*>(inputs[1]);
+  for (std::uint64_t p = positions.first; p < positions.last; ++p) {
+    const Draws draws{99, p, Purpose::augment, 0};
+    for (std::int64_t i = 0; i < width; ++i)
+      *features++ = draws.uniform(static_cast<std::uint64_t>(i)) - 0.5F;
+    *labels++ = static_cast<std::int32_t>(draws.bits(100) % 3);
+  }
+}
+
+struct Batch {
+  std::shared_ptr<std::byte> features, labels;
+  ShardInputs inputs;
+};
+Batch batch(const TrainingJob& job, std::uint64_t step, std::uint32_t shard) {
+  const std::uint64_t first = job.first_position(step, shard), rows = job.shard_rows();
+  Batch result{aligned_block(rows * width * 4), aligned_block(rows * 4), {}};
+  const std::array<std::byte*, 2> to{result.features.get(), result.labels.get()};
+  fill({first, first + rows}, to);
+  result.inputs.inputs = {{to[0], rows * width * 4}, {to[1], rows * 4}};
+  result.inputs.digest = {{first, rows}};
+  return result;
+}
+
+Frame compute(ShardRunner& runner, const TrainingJob& job, std::uint64_t step, Subtree node,
+              std::span<const std::byte> state) {
+  std::vector<Batch> batches;
+  std::vector<ShardInputs> inputs;
+  for (std::uint32_t s = node.first; s < node.first + node.count; ++s) {
+    batches.push_back(batch(job, step, s));
+    inputs.push_back(batches.back().inputs);
+  }
+  return runner.sum(step, node, inputs, state);
+}
+
+StepSum::Arrival add(StepSum& sum, const Frame& frame) {
+  StepSum::Arrival arrival{};
+  serialization::read_head<wire::PartialSum>(frame, [&](wire::PartialSum::Reader head) {
+    std::vector<ShardDigest> digests(head.getCount());
+    for (std::uint32_t i = 0; i < head.getCount(); ++i)
+      digests[i] = {{head.getDigests()[2 * i], head.getDigests()[2 * i + 1]}};
+    arrival = sum.add({head.getFirst(), head.getCount()}, frame.payload(0), frame.payload(1), frame,
+                      digests);
+  });
+  return arrival;
+}
+
+struct Versions {
+  explicit Versions(const TrainingJob& job)
+      : size{VersionSlots::size_bytes(job.layout().slot_bytes, job.shards())},
+        memory{aligned_block(size)},
+        slots{VersionSlots::make({memory.get(), size}, job.id(), job.layout().slot_bytes,
+                                 job.shards())} {
+    auto writing = slots.begin_write();
+    std::memset(writing->state().data(), 0, writing->state().size());
+    job.graph().initialise(job.layout(), job.spec().seed, writing->state());
+    slots.commit(*std::move(writing), 0, false);
+  }
+  std::size_t size;
+  std::shared_ptr<std::byte> memory;
+  VersionSlots slots;
+};
+
+}  // namespace
+
+TEST_CASE("JOB-2, JOB-5: parts in any order, twice and overlapping, give the bits of one loop") {
+  for (const int shards : {1, 6, 8}) {
+    CAPTURE(shards);
+    const auto job = make_job(shards);
+    const auto device = make_cpu_device();
+    nn::LocalJob local{job->graph(), *device, job->spec()};
+    const nn::BatchSource source = [](PositionRange positions, std::span<std::byte* const> inputs) {
+      fill(positions, inputs);
+    };
+    Versions versions{*job};
+    ShardRunner one{job, *device}, two{job, *device};
+    StepSum sum{job, *device};
+    VersionUpdate update{job, *device};
+    std::minstd_rand random{static_cast<unsigned>(shards)};
+    for (std::uint64_t step = 0; step < job->steps(); ++step) {
+      const auto before = versions.slots.hold(0, step);
+      REQUIRE(before);
+      std::vector<Subtree> nodes;
+      for (std::uint32_t s = 0; s < job->shards(); ++s) nodes.push_back({s, 1});
+      for (const Subtree node : maximal_subtrees({0, (job->shards() + 1) / 2}, job->shards()))
+        nodes.push_back(node);
+      std::ranges::shuffle(nodes, random);
+      for (const Subtree node : nodes) {
+        CHECK((sum.missing().empty()) == sum.complete());
+        const Frame part = compute(random() % 2 == 0 ? one : two, *job, step, node, before->state);
+        CHECK(add(sum, part) != StepSum::Arrival::different);
+      }
+      REQUIRE(sum.complete());
+      CHECK(sum.digests()[0].words[0] == job->first_position(step, 0));
+      CHECK(update.run(versions.slots, 1, step, sum, false) == VersionUpdate::Outcome::committed);
+      CHECK(update.run(versions.slots, 1, step, sum, false) == VersionUpdate::Outcome::committed);
+      const auto result = local.step(source);
+      CHECK(result.loss == sum.mean_loss());
+      const auto after = versions.slots.hold(0, step + 1);
+      REQUIRE(after);
+      CHECK(std::memcmp(after->state.data(), local.state().data(), local.state().size()) == 0);
+      sum.clear();
+    }
+  }
+}
+
+TEST_CASE("a copy of a shard with other bits is seen") {
+  const auto job = make_job(6);
+  const auto device = make_cpu_device();
+  Versions versions{*job};
+  ShardRunner runner{job, *device};
+  StepSum sum{job, *device};
+  const auto state = versions.slots.hold(0, 0)->state;
+  const Frame part = compute(runner, *job, 0, {2, 1}, state);
+  CHECK(add(sum, part) == StepSum::Arrival::added);
+  CHECK(add(sum, part) == StepSum::Arrival::same);
+  const Frame wrong = Frame::from_bytes(part.bytes(), 1 << 20);
+  const_cast<std::byte*>(wrong.payload(0).data())[5] ^= std::byte{1};
+  CHECK(add(sum, wrong) == StepSum::Arrival::different);
+  CHECK(sum.missing() == std::vector<Subtree>{{0, 2}, {3, 1}, {4, 2}});
+}
+
+TEST_CASE("a gradient that is not finite makes no version, and is told by step and parameter") {
+  const auto job = make_job(1);
+  const auto device = make_cpu_device();
+  Versions versions{*job};
+  ShardRunner runner{job, *device};
+  StepSum sum{job, *device};
+  Batch broken = batch(*job, 0, 0);
+  reinterpret_cast<float*>(broken.features.get())[3] = std::numeric_limits<float>::infinity();
+  const auto held = versions.slots.hold(0, 0);
+  add(sum, runner.sum(0, {0, 1}, std::array{broken.inputs}, held->state));
+  VersionUpdate update{job, *device};
+  try {
+    update.run(versions.slots, 1, 0, sum, false);
+    CHECK(false);
+  } catch (const Error& error) {
+    CHECK(std::string{error.what()}.starts_with("step 0: expected finite values, got others in "));
+  }
+  CHECK(versions.slots.newest() == 0);
+}
