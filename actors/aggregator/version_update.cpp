@@ -16,25 +16,21 @@ VersionUpdate::VersionUpdate(std::shared_ptr<const TrainingJob> job, Device& dev
       stream_{device.make_stream()},
       updater_{device.make_updater(job_->layout(), job_->spec().optimizer)} {}
 
-VersionUpdate::Outcome VersionUpdate::run(VersionSlots slots, std::uint32_t reader,
-                                          std::uint64_t step, const StepSum& sum, bool pin) {
+VersionUpdate::Outcome VersionUpdate::run(VersionSlots slots, std::uint64_t step,
+                                          const StepSum& sum, bool pin) {
   if (const auto newest = slots.newest(); newest && *newest > step) return Outcome::committed;
-  const auto from = slots.hold(reader, step);
+  const auto from = slots.hold(step);
   if (!from) return Outcome::lost;
   std::optional<VersionSlots::Writing> to = slots.begin_write();
-  if (!to) {
-    slots.release(reader);
-    return Outcome::no_slot;
-  }
+  if (!to) return Outcome::no_slot;
   const StepState state =
       nn::make_step_state(job_->spec().optimizer, job_->spec().schedule, job_->spec().seed, step);
   const std::vector<const std::byte*> buckets = sum.buckets();
-  const UpdateBindings bindings{from->state.data(), to->state().data(), buckets, sum.sums(),
+  const UpdateBindings bindings{from->state().data(), to->state().data(), buckets, sum.sums(),
                                 &state};
   updater_->prepare(*stream_, bindings);
   updater_->update(*stream_, bindings, 0, job_->layout().parameter_elements);
   stream_->synchronize();
-  slots.release(reader);
   if (const std::string name = updater_->not_finite(); !name.empty()) {
     throw Error{ErrorCode::bad_input,
                 "step " + std::to_string(step) + ": expected finite values, got others in " + name};

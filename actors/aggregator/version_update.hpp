@@ -22,11 +22,9 @@ class VersionUpdate {
     no_record,  ///< the records of steps are full; try again when some were collected
     lost,  ///< the version that it starts from is gone, or the slot was taken away: look for the newest again
   };
-  /// @param reader  the updater's own number as a reader of the slots
-  /// @param pin     the version stays until it is unpinned
+  /// @param pin  the version stays until it is unpinned
   /// @throws Error bad_input naming step and parameter if the loss or a gradient is not finite; no version is made then.
-  Outcome run(VersionSlots slots, std::uint32_t reader, std::uint64_t step, const StepSum& sum,
-              bool pin);
+  Outcome run(VersionSlots slots, std::uint64_t step, const StepSum& sum, bool pin);
 
  private:
   std::shared_ptr<const TrainingJob> job_;

@@ -1,8 +1,10 @@
 #include "actors/versions/version_slots.hpp"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -45,7 +47,7 @@ struct Header {
   Word collected;
   Word writings;
   Word slot[VersionSlots::slots];
-  Word reader[VersionSlots::readers];  // version + 1, or 0
+  Word reader[VersionSlots::readers];  // what is held and by which process, or 0
 };
 
 struct Entry {
@@ -79,8 +81,40 @@ std::span<std::byte> slot_memory(std::byte* memory, std::uint32_t slot) {
   return {memory + slots_at(header(memory).shards) + slot * aligned(bytes), bytes};
 }
 
-std::uint64_t own_writer() {
+std::uint64_t own_process() {
   return static_cast<std::uint64_t>(::getpid()) & 0x3FFFFFU;
+}
+
+std::uint64_t reader_word(std::uint64_t version) {
+  return (version + 1) << 22U | own_process();
+}
+std::uint64_t read_version(std::uint64_t word) {
+  return (word >> 22U) - 1;
+}
+
+/// Readers whose process has ended read no more.
+void release_dead(Header& head) {
+  for (Word& reader : head.reader) {
+    std::uint64_t word = reader.load();
+    if (word == 0) continue;
+    const auto process = static_cast<pid_t>(word & 0x3FFFFFU);
+    if (::kill(process, 0) != 0 && errno == ESRCH) reader.compare_exchange_strong(word, 0);
+  }
+}
+
+std::uint32_t claim_reader(Header& head, std::uint64_t word) {
+  for (int tries = 0; tries < 2; ++tries) {
+    for (std::uint32_t i = 0; i < VersionSlots::readers; ++i) {
+      std::uint64_t nobody = 0;
+      if (head.reader[i].load(std::memory_order_relaxed) == 0 &&
+          head.reader[i].compare_exchange_strong(nobody, word))
+        return i;
+    }
+    release_dead(head);
+  }
+  throw Error{
+      ErrorCode::exhausted,
+      "version slots: more than " + std::to_string(VersionSlots::readers) + " readers at a time"};
 }
 
 }  // namespace
@@ -140,33 +174,38 @@ std::optional<std::uint64_t> VersionSlots::newest() const {
   return newest;
 }
 
-std::optional<VersionSlots::Held> VersionSlots::hold(std::uint32_t reader, std::uint64_t version) {
-  if (reader >= readers) throw Error{ErrorCode::bug, "version slots: no such reader"};
+VersionSlots::Held::Held(Held&& other) noexcept
+    : memory_{std::exchange(other.memory_, nullptr)},
+      reader_{other.reader_},
+      version_{other.version_},
+      state_{other.state_} {}
+
+VersionSlots::Held::~Held() {
+  if (memory_ != nullptr) header(memory_).reader[reader_].store(0);
+}
+
+std::optional<VersionSlots::Held> VersionSlots::hold(std::uint64_t version) {
   Header& head = header(memory_);
   // The reader says what it reads, then looks whether it is there; the writer says that it is not there any more, then
   // looks for readers (begin_write). One of them sees the other: both are sequentially consistent.
-  head.reader[reader].store(version + 1);
+  const std::uint32_t reader = claim_reader(head, reader_word(version));
   for (std::uint32_t i = 0; i < slots; ++i) {
     const std::uint64_t word = head.slot[i].load();
     if (is_valid(word) && version_of(word) == version)
-      return Held{version, slot_memory(memory_, i)};
+      return Held{memory_, reader, version, slot_memory(memory_, i)};
   }
   head.reader[reader].store(0);
   return {};
 }
 
-std::optional<VersionSlots::Held> VersionSlots::hold_newest(std::uint32_t reader) {
+std::optional<VersionSlots::Held> VersionSlots::hold_newest() {
   // A version that is gone has made room for a newer one, so this ends unless steps outrun it for ever.
   for (int tries = 0; tries < 1000; ++tries) {
     const auto version = newest();
     if (!version) return {};
-    if (auto held = hold(reader, *version)) return held;
+    if (auto held = hold(*version)) return held;
   }
   return {};
-}
-
-void VersionSlots::release(std::uint32_t reader) {
-  header(memory_).reader[reader].store(0);
 }
 
 VersionSlots::Writing::Writing(Writing&& other) noexcept
@@ -184,21 +223,27 @@ VersionSlots::Writing::~Writing() {
 std::optional<VersionSlots::Writing> VersionSlots::begin_write() {
   Header& head = header(memory_);
   const auto kept = newest();
-  const std::uint64_t mark = ((head.writings.fetch_add(1) << 22U | own_writer()) << 2U) | writing;
-  for (std::uint32_t i = 0; i < slots; ++i) {
-    std::uint64_t word = head.slot[i].load();
-    const std::uint64_t use = word & use_mask;
-    if (use == valid_and_pinned || (use == valid && version_of(word) == kept)) continue;
-    if (use == writing && writer_of(word) == own_writer())
-      continue;  // a thread of this process may still write
-    if (!head.slot[i].compare_exchange_strong(word, mark)) continue;
-    bool held = false;
-    if (use == valid) {
-      for (const Word& reader : head.reader) held = held || reader.load() == version_of(word) + 1;
+  const std::uint64_t mark = ((head.writings.fetch_add(1) << 22U | own_process()) << 2U) | writing;
+  for (int tries = 0; tries < 2; ++tries) {
+    for (std::uint32_t i = 0; i < slots; ++i) {
+      std::uint64_t word = head.slot[i].load();
+      const std::uint64_t use = word & use_mask;
+      if (use == valid_and_pinned || (use == valid && version_of(word) == kept)) continue;
+      // A thread of this process may still write to it; another process that wrote has ended.
+      if (use == writing && writer_of(word) == own_process()) continue;
+      if (!head.slot[i].compare_exchange_strong(word, mark)) continue;
+      bool held = false;
+      if (use == valid) {
+        for (const Word& reader : head.reader) {
+          const std::uint64_t reads = reader.load();
+          held = held || (reads != 0 && read_version(reads) == version_of(word));
+        }
+      }
+      if (!held) return Writing{memory_, i, mark, slot_memory(memory_, i)};
+      head.slot[i].store(
+          word);  // nobody but this writer changes it, and not a byte of it was touched
     }
-    if (!held) return Writing{memory_, i, mark, slot_memory(memory_, i)};
-    head.slot[i].store(
-        word);  // nobody but this writer changes it, and not a byte of it was touched
+    release_dead(head);
   }
   return {};
 }

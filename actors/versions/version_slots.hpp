@@ -29,18 +29,19 @@ struct StepRecord {
 /// instruction and its successor goes on:
 ///
 /// - SLOT-1: a version is seen whole or not at all: it becomes valid by one store, after all of it was written.
-/// - SLOT-2: a slot that is held by a reader, pinned, or the newest, is never written to.
+/// - SLOT-2: a slot that is held by a reader, pinned, or the newest, is never written to. What a process held that
+///   has ended is held no more.
 /// - SLOT-3: a slot that somebody who ended was writing to is used again only when he can do so no more: his process
 ///   is another one, which has ended, or his thread has let go of it (Writing's destructor).
 /// - SLOT-4: the record of step t is there before version t + 1 is valid, and stays until it was collected.
 ///
-/// A view, small to copy; the memory outlives it. Safe for one writer, one collector and any number of readers with
-/// different ids at once, in any processes.
+/// A view, small to copy; the memory outlives it. Safe for one writer, one collector and any readers at once, in any
+/// processes.
 class VersionSlots {
  public:
   static constexpr std::uint32_t slots = 12;
-  static constexpr std::uint32_t readers = 1024;
-  static constexpr std::uint32_t records = 512;  ///< steps that may wait to be collected
+  static constexpr std::uint32_t readers = 1024;  ///< that hold a version at a time
+  static constexpr std::uint32_t records = 512;   ///< steps that may wait to be collected
   static constexpr std::uint32_t most_shards = 1024;
 
   /// So many bytes a job needs.
@@ -61,16 +62,28 @@ class VersionSlots {
   /// The newest valid version; none before the first.
   std::optional<std::uint64_t> newest() const;
 
-  /// A version that its holder may read. Let go of by release(), or by the next hold of the same reader.
-  struct Held {
-    std::uint64_t version = 0;
-    std::span<const std::byte> state;
+  /// A version that its holder may read until this dies, which may be in another thread. Move-only.
+  class Held {
+   public:
+    Held(Held&& other) noexcept;
+    Held& operator=(Held&&) = delete;
+    ~Held();
+    std::uint64_t version() const { return version_; }
+    std::span<const std::byte> state() const { return state_; }
+
+   private:
+    friend class VersionSlots;
+    Held(std::byte* memory, std::uint32_t reader, std::uint64_t version,
+         std::span<const std::byte> state)
+        : memory_{memory}, reader_{reader}, version_{version}, state_{state} {}
+    std::byte* memory_;
+    std::uint32_t reader_;
+    std::uint64_t version_;
+    std::span<const std::byte> state_;
   };
-  /// None: that version is not there any more, or not yet. A reader holds one version at a time.
-  std::optional<Held> hold(std::uint32_t reader, std::uint64_t version);
-  std::optional<Held> hold_newest(std::uint32_t reader);
-  /// Also in the place of a reader that has ended.
-  void release(std::uint32_t reader);
+  /// None: that version is not there any more, or not yet. @throws Error exhausted if there are too many readers.
+  std::optional<Held> hold(std::uint64_t version);
+  std::optional<Held> hold_newest();
 
   /// A slot that is being written; given up by its destructor unless it was committed. Move-only.
   class Writing {

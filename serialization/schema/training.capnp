@@ -15,10 +15,9 @@ struct TrainingPlan {
   # The coordinator to a trainer or the aggregator: what to work on. Replaces any earlier one.
   job @0 :Text;          # TrainingJob, JSON
   memory @1 :Text;       # the shared memory with the version slots
-  reader @2 :UInt32;     # a trainer's number as reader there
-  aggregator @3 :Text;   # paths
-  loaders @4 :List(Text);
-  lease @5 :Lease;       # of a trainer
+  aggregator @2 :Text;   # paths
+  loaders @3 :List(Text);
+  lease @4 :Lease;       # of a trainer
 }
 
 struct Lease {
@@ -72,14 +71,13 @@ struct SaveVersion {
   # The coordinator to the checkpointer, an ask, answered with VersionSaved when it is durable.
   job @0 :Text;          # TrainingJob, JSON
   memory @1 :Text;
-  reader @2 :UInt32;
-  version @3 :UInt64;
-  folder @4 :Text;       # where the checkpoint's folder goes
-  config @5 :Text;       # the manifest's
-  dataFingerprint @6 :Text;  # SHA-256 in hexadecimal
-  ledgerBytes @7 :UInt64;
-  metrics @8 :List(Metric);
-  machine @9 :List(Fact);
+  version @2 :UInt64;
+  folder @3 :Text;       # where the checkpoint's folder goes
+  config @4 :Text;       # the manifest's
+  dataFingerprint @5 :Text;  # SHA-256 in hexadecimal
+  ledgerBytes @6 :UInt64;
+  metrics @7 :List(Metric);
+  machine @8 :List(Fact);
 
   struct Metric {
     name @0 :Text;

@@ -116,7 +116,7 @@ TEST_CASE("JOB-2, JOB-5: parts in any order, twice and overlapping, give the bit
     VersionUpdate update{job, *device};
     std::minstd_rand random{static_cast<unsigned>(shards)};
     for (std::uint64_t step = 0; step < job->steps(); ++step) {
-      const auto before = versions.slots.hold(0, step);
+      const auto before = versions.slots.hold(step);
       REQUIRE(before);
       std::vector<Subtree> nodes;
       for (std::uint32_t s = 0; s < job->shards(); ++s) nodes.push_back({s, 1});
@@ -125,18 +125,18 @@ TEST_CASE("JOB-2, JOB-5: parts in any order, twice and overlapping, give the bit
       std::ranges::shuffle(nodes, random);
       for (const Subtree node : nodes) {
         CHECK((sum.missing().empty()) == sum.complete());
-        const Frame part = compute(random() % 2 == 0 ? one : two, *job, step, node, before->state);
+        const Frame part = compute(random() % 2 == 0 ? one : two, *job, step, node, before->state());
         CHECK(add(sum, part) != StepSum::Arrival::different);
       }
       REQUIRE(sum.complete());
       CHECK(sum.digests()[0].words[0] == job->first_position(step, 0));
-      CHECK(update.run(versions.slots, 1, step, sum, false) == VersionUpdate::Outcome::committed);
-      CHECK(update.run(versions.slots, 1, step, sum, false) == VersionUpdate::Outcome::committed);
+      CHECK(update.run(versions.slots, step, sum, false) == VersionUpdate::Outcome::committed);
+      CHECK(update.run(versions.slots, step, sum, false) == VersionUpdate::Outcome::committed);
       const auto result = local.step(source);
       CHECK(result.loss == sum.mean_loss());
-      const auto after = versions.slots.hold(0, step + 1);
+      const auto after = versions.slots.hold(step + 1);
       REQUIRE(after);
-      CHECK(std::memcmp(after->state.data(), local.state().data(), local.state().size()) == 0);
+      CHECK(std::memcmp(after->state().data(), local.state().data(), local.state().size()) == 0);
       sum.clear();
     }
   }
@@ -148,8 +148,8 @@ TEST_CASE("a copy of a shard with other bits is seen") {
   Versions versions{*job};
   ShardRunner runner{job, *device};
   StepSum sum{job, *device};
-  const auto state = versions.slots.hold(0, 0)->state;
-  const Frame part = compute(runner, *job, 0, {2, 1}, state);
+  const auto held = versions.slots.hold(0);
+  const Frame part = compute(runner, *job, 0, {2, 1}, held->state());
   CHECK(add(sum, part) == StepSum::Arrival::added);
   CHECK(add(sum, part) == StepSum::Arrival::same);
   const Frame wrong = Frame::from_bytes(part.bytes(), 1 << 20);
@@ -166,11 +166,11 @@ TEST_CASE("a gradient that is not finite makes no version, and is told by step a
   StepSum sum{job, *device};
   Batch broken = batch(*job, 0, 0);
   reinterpret_cast<float*>(broken.features.get())[3] = std::numeric_limits<float>::infinity();
-  const auto held = versions.slots.hold(0, 0);
-  add(sum, runner.sum(0, {0, 1}, std::array{broken.inputs}, held->state));
+  const auto held = versions.slots.hold(0);
+  add(sum, runner.sum(0, {0, 1}, std::array{broken.inputs}, held->state()));
   VersionUpdate update{job, *device};
   try {
-    update.run(versions.slots, 1, 0, sum, false);
+    update.run(versions.slots, 0, sum, false);
     CHECK(false);
   } catch (const Error& error) {
     CHECK(std::string{error.what()}.starts_with("step 0: expected finite values, got others in "));

@@ -65,15 +65,15 @@ TEST_CASE("SLOT-1: a version is there when it was committed, and the newest coun
   CHECK_FALSE(VersionSlots::find(memory.bytes(), 8));
   REQUIRE(VersionSlots::find(memory.bytes(), 7));
   CHECK_FALSE(slots.newest());
-  CHECK_FALSE(slots.hold_newest(0));
+  CHECK_FALSE(slots.hold_newest());
   { const auto given_up = slots.begin_write(); }
   CHECK_FALSE(slots.newest());
   CHECK(put(slots, 0));
   CHECK(put(slots, 1));
   CHECK(slots.newest() == 1);
-  CHECK(filled(slots.hold(0, 0)->state, 0));
-  CHECK(filled(slots.hold_newest(1)->state, 1));
-  CHECK_FALSE(slots.hold(2, 2));
+  CHECK(filled(slots.hold(0)->state(), 0));
+  CHECK(filled(slots.hold_newest()->state(), 1));
+  CHECK_FALSE(slots.hold(2));
   slots = VersionSlots::make(memory.bytes(), 9, slot_bytes, shards);
   CHECK_FALSE(slots.newest());
   CHECK_FALSE(VersionSlots::find(memory.bytes(), 7));
@@ -85,18 +85,17 @@ TEST_CASE("SLOT-2: what is held, pinned or newest is never written to") {
   VersionSlots slots = start;
   CHECK(put(slots, 0, true));
   CHECK(put(slots, 1));
-  const auto held = slots.hold(5, 1);
+  auto held = slots.hold(1);
   REQUIRE(held);
   for (std::uint64_t version = 2; version < 100; ++version) CHECK(put(slots, version));
-  CHECK(filled(held->state, 1));
+  CHECK(filled(held->state(), 1));
   CHECK(slots.pinned(0));
-  CHECK(filled(slots.hold(6, 0)->state, 0));
-  slots.release(6);
-  slots.release(5);
+  CHECK(filled(slots.hold(0)->state(), 0));
+  held.reset();
   slots.unpin(0);
   for (std::uint64_t version = 100; version < 200; ++version) CHECK(put(slots, version));
-  CHECK_FALSE(slots.hold(5, 1));
-  CHECK_FALSE(slots.hold(5, 0));
+  CHECK_FALSE(slots.hold(1));
+  CHECK_FALSE(slots.hold(0));
 
   for (std::uint64_t version = 200; version < 200 + VersionSlots::slots - 1; ++version)
     CHECK(put(slots, version, true));
@@ -161,12 +160,11 @@ TEST_CASE("readers never see a version that changes, whatever is written meanwhi
   std::atomic<bool> stop = false;
   std::atomic<int> torn = 0;
   std::vector<std::thread> readers;
-  for (std::uint32_t id = 0; id < 2; ++id) {
-    readers.emplace_back([&, id] {
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
       while (!stop) {
-        const auto held = slots.hold_newest(id);
-        if (held && !filled(held->state, held->version)) ++torn;
-        slots.release(id);
+        const auto held = slots.hold_newest();
+        if (held && !filled(held->state(), held->version())) ++torn;
       }
     });
   }
