@@ -3,6 +3,7 @@
 #include <capnp/message.h>
 
 #include <chrono>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
@@ -59,11 +60,11 @@ class StepInFlight {
     read_head<wire::PartialSum>(frame, [&](wire::PartialSum::Reader head) {
       if (head.getJob() != job_->id() || head.getStep() != *step_) return;
       const Subtree node{head.getFirst(), head.getCount()};
-      const auto words = head.getDigests();
-      if (words.size() != 2 * std::uint64_t{node.count})
+      const auto bytes = head.getDigests();
+      if (bytes.size() != node.count * sizeof(ShardDigest))
         throw serialization::MalformedFrame{"partial sum: expected a digest for each shard"};
       std::vector<ShardDigest> digests(node.count);
-      for (std::uint32_t i = 0; i < words.size(); ++i) digests[i / 2].words[i % 2] = words[i];
+      if (node.count > 0) std::memcpy(digests.data(), bytes.begin(), bytes.size());
       if (sum_.add(node, frame.payload(0), frame.payload(1), frame, digests) ==
           StepSum::Arrival::different)
         result.corruption = "step " + std::to_string(*step_) + ", shards " +

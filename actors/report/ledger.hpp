@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/job/shard_digest.hpp"
 #include "actors/report/append_file.hpp"
 #include "runtime/base/file.hpp"
 #include "runtime/base/positions.hpp"
@@ -35,8 +36,6 @@ struct LedgerHeader {
 
   bool operator==(const LedgerHeader&) const = default;
 };
-
-using ShardDigest = serialization::Xxh3Digest;
 
 struct LedgerEntry {
   std::uint64_t step = 0;

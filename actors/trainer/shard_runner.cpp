@@ -109,10 +109,10 @@ serialization::Frame ShardRunner::sum(std::uint64_t step, Subtree node,
   head.setStep(step);
   head.setFirst(node.first);
   head.setCount(node.count);
-  auto digests = head.initDigests(2 * node.count);
+  auto digests = head.initDigests(static_cast<unsigned>(node.count * sizeof(ShardDigest)));
   for (std::uint32_t i = 0; i < node.count; ++i)
-    for (std::uint32_t word = 0; word < 2; ++word)
-      digests.set(2 * i + word, shards[i].digest.words[word]);
+    std::memcpy(digests.begin() + i * sizeof(ShardDigest), shards[i].digest.data(),
+                sizeof(ShardDigest));
   head.setNanoseconds(static_cast<std::uint64_t>(
       std::chrono::nanoseconds{std::chrono::steady_clock::now() - began}.count()));
   return serialization::seal(builder, message);

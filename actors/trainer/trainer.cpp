@@ -226,7 +226,7 @@ class Trainer final : public Actor {
       const auto digest = head.getDigest();
       if (head.getFirstPosition() != position || digest.size() != sizeof(ShardDigest))
         throw serialization::MalformedFrame{"loaded shard: another one than was asked for"};
-      std::memcpy(read.inputs.digest.words, digest.begin(), sizeof(ShardDigest));
+      std::memcpy(read.inputs.digest.data(), digest.begin(), sizeof(ShardDigest));
     });
     for (std::size_t i = 0; i < frame.payload_count(); ++i)
       read.inputs.inputs.push_back(frame.payload(i));

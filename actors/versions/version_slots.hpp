@@ -6,13 +6,9 @@
 #include <span>
 #include <string>
 
-namespace troupe::actors {
+#include "actors/job/shard_digest.hpp"
 
-/// 16 bytes that stand for what a shard consumed: (position, record bytes) of each row.
-struct ShardDigest {
-  std::uint64_t words[2] = {0, 0};
-  bool operator==(const ShardDigest&) const = default;
-};
+namespace troupe::actors {
 
 /// What is on record of a step that was committed.
 struct StepRecord {

@@ -46,7 +46,7 @@ struct PartialSum {
   step @1 :UInt64;
   first @2 :UInt32;      # of the shards, a node of the canonical tree
   count @3 :UInt32;
-  digests @4 :List(UInt64);  # two words a shard
+  digests @4 :Data;      # 16 bytes a shard
   nanoseconds @5 :UInt64;    # that computing took
 }
 

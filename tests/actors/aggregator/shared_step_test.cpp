@@ -56,7 +56,7 @@ Batch batch(const TrainingJob& job, std::uint64_t step, std::uint32_t shard) {
   const std::array<std::byte*, 2> to{result.features.get(), result.labels.get()};
   fill({first, first + rows}, to);
   result.inputs.inputs = {{to[0], rows * width * 4}, {to[1], rows * 4}};
-  result.inputs.digest = {{first, rows}};
+  std::memcpy(result.inputs.digest.data(), &first, sizeof first);
   return result;
 }
 
@@ -75,8 +75,7 @@ StepSum::Arrival add(StepSum& sum, const Frame& frame) {
   StepSum::Arrival arrival{};
   serialization::read_head<wire::PartialSum>(frame, [&](wire::PartialSum::Reader head) {
     std::vector<ShardDigest> digests(head.getCount());
-    for (std::uint32_t i = 0; i < head.getCount(); ++i)
-      digests[i] = {{head.getDigests()[2 * i], head.getDigests()[2 * i + 1]}};
+    std::memcpy(digests.data(), head.getDigests().begin(), head.getDigests().size());
     arrival = sum.add({head.getFirst(), head.getCount()}, frame.payload(0), frame.payload(1), frame,
                       digests);
   });
@@ -129,7 +128,9 @@ TEST_CASE("JOB-2, JOB-5: parts in any order, twice and overlapping, give the bit
         CHECK(add(sum, part) != StepSum::Arrival::different);
       }
       REQUIRE(sum.complete());
-      CHECK(sum.digests()[0].words[0] == job->first_position(step, 0));
+      std::uint64_t position = 1;
+      std::memcpy(&position, sum.digests()[0].data(), sizeof position);
+      CHECK(position == job->first_position(step, 0));
       CHECK(update.run(versions.slots, step, sum, false) == VersionUpdate::Outcome::committed);
       CHECK(update.run(versions.slots, step, sum, false) == VersionUpdate::Outcome::committed);
       const auto result = local.step(source);

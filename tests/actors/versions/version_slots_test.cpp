@@ -136,7 +136,7 @@ TEST_CASE("SLOT-4: the record of a step lasts until it was collected") {
   CHECK(put(slots, 0));
   std::array<ShardDigest, shards> digests{}, read{};
   for (std::uint64_t step = 0; step < VersionSlots::records; ++step) {
-    digests[1].words[0] = step;
+    digests[1][0] = static_cast<std::byte>(step);
     CHECK_FALSE(slots.recorded(step, read));
     CHECK(slots.record({step, static_cast<double>(step) / 2, 10}, digests));
     CHECK_FALSE(slots.recorded(step, read));  // its version is not there yet
@@ -146,7 +146,7 @@ TEST_CASE("SLOT-4: the record of a step lasts until it was collected") {
   const auto record = slots.recorded(3, read);
   REQUIRE(record);
   CHECK(record->loss == 1.5);
-  CHECK(read[1].words[0] == 3);
+  CHECK(read[1][0] == std::byte{3});
   slots.collected(4);
   CHECK_FALSE(slots.recorded(3, read));
   CHECK(slots.record({VersionSlots::records, 0, 0}, digests));

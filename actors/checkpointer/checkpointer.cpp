@@ -1,0 +1,114 @@
+#include "actors/checkpointer/checkpointer.hpp"
+
+#include <capnp/message.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "actors/checkpointer/save_version.hpp"
+#include "actors/job/membership.hpp"
+#include "actors/job/training_job.hpp"
+#include "runtime/actor/actor.hpp"
+#include "runtime/actor/context.hpp"
+#include "runtime/actor/executor.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/cluster/shared_memory.hpp"
+#include "runtime/registry.hpp"
+#include "serialization/frame_reader.hpp"
+#include "serialization/make_frame.hpp"
+#include "serialization/schema/training.capnp.h"
+
+namespace troupe::actors {
+namespace {
+
+using namespace runtime;
+
+serialization::Sha256Digest digest_of(std::string_view hex) {
+  serialization::Sha256Digest digest{};
+  const auto value = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  for (std::size_t i = 0; i < digest.size() && 2 * i + 1 < hex.size(); ++i)
+    digest[i] = static_cast<std::byte>(value(hex[2 * i]) * 16 + value(hex[2 * i + 1]));
+  return digest;
+}
+
+class Checkpointer final : public Actor {
+ public:
+  Checkpointer(Context& context, const Parameters& with)
+      : context_{context}, membership_{context, with.text("coordinator"), "checkpointer"} {}
+
+  void handles(Handlers& on) override {
+    on.ask<wire::SaveVersion>(
+        [this](const Frame& frame, Reply reply) { save(frame, std::move(reply)); });
+  }
+
+ private:
+  void save(const Frame& frame, Reply reply) {
+    std::string text, memory, folder;
+    std::uint64_t version = 0;
+    serialization::TrainingRecord record;
+    serialization::read_head<wire::SaveVersion>(frame, [&](wire::SaveVersion::Reader head) {
+      text = head.getJob();
+      memory = head.getMemory();
+      folder = head.getFolder();
+      version = head.getVersion();
+      record.config = head.getConfig();
+      record.data_fingerprint = digest_of(std::string{head.getDataFingerprint()});
+      record.ledger_bytes = head.getLedgerBytes();
+      for (const auto metric : head.getMetrics())
+        record.metrics.push_back({metric.getName(), metric.getStep(), metric.getValue()});
+      for (const auto fact : head.getMachine())
+        record.machine.push_back({fact.getKey(), fact.getValue()});
+    });
+    if (!job_ || job_->text() != text) job_ = std::make_shared<TrainingJob>(text);
+    record.seed = job_->spec().seed;
+    auto asker = std::make_shared<Reply>(std::move(reply));
+    context_.executor({.name = "save"})
+        .run_as(
+            "save version " + std::to_string(version),
+            [job = job_, shared = context_.memory(memory), version, folder,
+             record = std::move(record)] {
+              auto slots = VersionSlots::find(shared->writable_bytes(), job->id());
+              if (!slots) throw Error{ErrorCode::bad_input, "the job is not there any more"};
+              const auto held = slots->hold(version);
+              if (!held)
+                throw Error{ErrorCode::bad_input,
+                            "version " + std::to_string(version) + " is not there any more"};
+              return save_version(posix_files(), *job, *held, folder, record);
+            },
+            [asker, version](const SavedVersion& saved) {
+              asker->answer(serialization::make_frame<wire::VersionSaved>([&](auto head) {
+                head.setVersion(version);
+                head.setFolder(saved.folder);
+                head.setStateHash(saved.state_hash);
+              }));
+            },
+            [asker](const std::exception_ptr& thrown) {
+              try {
+                std::rethrow_exception(thrown);
+              } catch (const Error& error) {
+                asker->refuse(error.what());
+              }
+            });
+  }
+
+  Context& context_;
+  std::shared_ptr<const TrainingJob> job_;
+  Membership membership_;
+};
+
+}  // namespace
+
+void add_checkpointer_type(Registry& registry) {
+  ActorType type;
+  type.name = "checkpointer";
+  type.help = "Makes versions of a model durable while training goes on.";
+  type.origin = "built-in";
+  type.parameters = {{"coordinator", ParameterType::path, "The job's coordinator."}};
+  type.make = [](Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
+    return std::make_unique<Checkpointer>(context, with);
+  };
+  registry.add(std::move(type));
+}
+
+}  // namespace troupe::actors

@@ -1,0 +1,302 @@
+#include "actors/coordinator/training.hpp"
+
+#include <capnp/message.h>
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "runtime/actor/executor.hpp"
+#include "runtime/actor/name_table.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/base/positions.hpp"
+#include "runtime/cluster/shared_memory.hpp"
+#include "runtime/telemetry/log.hpp"
+#include "serialization/checkpoint.hpp"
+#include "serialization/frame_reader.hpp"
+#include "serialization/make_frame.hpp"
+#include "serialization/model_state.hpp"
+#include "serialization/schema/training.capnp.h"
+
+namespace troupe::actors {
+
+using namespace runtime;
+using namespace std::chrono_literals;
+using serialization::make_frame;
+
+namespace {
+
+constexpr Duration look_every = 100ms;
+constexpr Duration save_within = 5min;
+constexpr Duration save_again_after = 100ms;
+
+LedgerHeader ledger_header(const TrainingOptions& options) {
+  LedgerHeader header;
+  header.shards = options.job->shards();
+  header.batch = static_cast<std::uint64_t>(options.job->spec().batch);
+  header.samples = options.job->samples();
+  header.seed = options.job->spec().seed;
+  header.data_fingerprint = options.record.data_fingerprint;
+  return header;
+}
+
+/// Puts the state to go on from into a slot, unless the job is in memory already: somebody's end before this one's.
+struct Standing {
+  std::uint64_t version = 0;
+  bool in_memory = false;  ///< the job went on, and so does its ledger
+};
+Standing begin(const TrainingOptions& options, SharedMemory& memory, FileSystem& files) {
+  const TrainingJob& job = *options.job;
+  if (const auto slots = VersionSlots::find(memory.writable_bytes(), job.id())) {
+    if (const auto newest = slots->newest()) return {*newest, true};
+  }
+  std::optional<serialization::Checkpoint> checkpoint;
+  if (files.kind(options.checkpoints) == PathKind::folder)
+    checkpoint = serialization::find_newest_checkpoint(files, options.checkpoints).checkpoint;
+  VersionSlots slots =
+      VersionSlots::make(memory.writable_bytes(), job.id(), job.layout().slot_bytes, job.shards());
+  auto first = slots.begin_write();
+  if (!first) throw Error{ErrorCode::bug, "version slots: expected a free one at the start"};
+  std::memset(first->state().data(), 0, first->state().size());
+  std::uint64_t version = 0;
+  if (checkpoint) {
+    version = checkpoint->manifest.record.step;
+    serialization::load_slot(job.layout(), checkpoint->state, first->state());
+  } else {
+    job.graph().initialise(job.layout(), job.spec().seed, first->state());
+  }
+  slots.collected(version);
+  slots.commit(*std::move(first), version, false);
+  return {version, false};
+}
+
+}  // namespace
+
+Training::Training(Context& context, TrainingOptions options, Listener listener)
+    : context_{context},
+      options_{std::move(options)},
+      listener_{std::move(listener)},
+      memory_{context.memory(options_.memory)} {}
+
+Training::~Training() {
+  for (const auto& [path, member] : members_) context_.unwatch(member.watch);
+  if (timer_ != 0) context_.cancel(timer_);
+}
+
+void Training::start() {
+  context_.executor({.name = "train"})
+      .run_as(
+          "find where the job stands",
+          [options = options_, memory = memory_] { return begin(options, *memory, posix_files()); },
+          [this](Standing standing) {
+            slots_ = VersionSlots::find(memory_->writable_bytes(), options_.job->id());
+            open_ledger(standing.in_memory ? std::nullopt : std::optional{standing.version});
+            context_.log().info("the job stands",
+                                {{"step", standing.version}, {"steps", options_.job->steps()}});
+            started();
+          });
+}
+
+void Training::open_ledger(std::optional<std::uint64_t> steps) {
+  FileSystem& files = posix_files();
+  const LedgerHeader header = ledger_header(options_);
+  if (files.kind(options_.ledger) == PathKind::none) {
+    ledger_.emplace(LedgerWriter::create(files, options_.ledger, header));
+  } else {
+    ledger_.emplace(LedgerWriter::open(files, options_.ledger, header, steps));
+  }
+}
+
+void Training::started() {
+  started_ = true;
+  // Versions that are pinned are those that are still to be saved.
+  const std::uint64_t newest = slots_->newest().value_or(0);
+  saved_through_ = newest;
+  for (std::uint64_t version = 1; version <= newest; ++version) {
+    if (slots_->pinned(version)) {
+      saved_through_ = version - 1;
+      break;
+    }
+  }
+  share();
+  look();
+  collect();
+}
+
+std::optional<std::uint64_t> Training::version() const {
+  return started_ ? slots_->newest() : std::nullopt;
+}
+
+void Training::join(const std::string& role, const std::string& path, std::uint64_t incarnation) {
+  auto [at, fresh] = members_.try_emplace(path);
+  Member& member = at->second;
+  if (!fresh && member.incarnation == incarnation && member.role == role) return;
+  if (!fresh) context_.unwatch(member.watch);
+  member = {role, incarnation, 0, context_.ref(path), 1.0};
+  member.watch = context_.watch(member.ref, [this, path, incarnation](const Change& change) {
+    if (change.up || change.incarnation < incarnation) return;
+    const auto gone = members_.find(path);
+    if (gone == members_.end() || gone->second.incarnation != incarnation) return;
+    const bool trainer = gone->second.role == "trainer";
+    context_.unwatch(gone->second.watch);
+    members_.erase(gone);
+    if (trainer) share();
+  });
+  if (!started_) return;
+  if (role == "checkpointer") {
+    save_next();
+  } else {
+    share();
+  }
+}
+
+void Training::set_loaders(std::vector<std::string> loaders) {
+  if (loaders == loaders_) return;
+  loaders_ = std::move(loaders);
+  share();
+}
+
+void Training::share() {
+  if (!started_ || stopped_) return;
+  std::vector<double> speeds;
+  for (const auto& [path, member] : members_)
+    if (member.role == "trainer") speeds.push_back(member.speed);
+  const std::vector<Subtree> ranges = share_out(options_.job->shards(), speeds, options_.policy);
+  ++generation_;
+  std::size_t next = 0;
+  for (auto& [path, member] : members_) {
+    if (member.role == "trainer") send_plan(member, ranges[next++]);
+    if (member.role == "aggregator") send_plan(member, {});
+  }
+}
+
+void Training::send_plan(Member& member, const Subtree& lease) {
+  std::string aggregator;
+  for (const auto& [path, other] : members_)
+    if (other.role == "aggregator") aggregator = path;
+  if (aggregator.empty()) return;
+  context_.tell<wire::TrainingPlan>(member.ref, make_frame<wire::TrainingPlan>([&](auto head) {
+                                      if (!stopped_) head.setJob(options_.job->text());
+                                      head.setMemory(options_.memory);
+                                      head.setAggregator(aggregator);
+                                      auto loaders =
+                                          head.initLoaders(static_cast<unsigned>(loaders_.size()));
+                                      for (unsigned i = 0; i < loaders_.size(); ++i)
+                                        loaders.set(i, loaders_[i]);
+                                      auto range = head.initLease();
+                                      range.setGeneration(generation_);
+                                      range.setFirst(lease.first);
+                                      range.setCount(lease.count);
+                                    }));
+}
+
+void Training::stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  ++generation_;
+  for (auto& [path, member] : members_)
+    if (member.role == "trainer" || member.role == "aggregator") send_plan(member, {});
+}
+
+void Training::look() {
+  timer_ = context_.after(look_every, [this] {
+    collect();
+    look();
+  });
+}
+
+void Training::hear_version(std::uint64_t job) {
+  if (started_ && job == options_.job->id()) collect();
+}
+
+void Training::hear_failure(std::uint64_t job, const std::string& reason) {
+  if (job != options_.job->id() || stopped_) return;
+  stop();
+  listener_.on_failed(reason);
+}
+
+void Training::collect() {
+  if (!started_) return;
+  std::vector<ShardDigest> digests(options_.job->shards());
+  while (const auto record = slots_->recorded(slots_->collected(), digests)) {
+    // The ledger may know it already: the coordinator before ended between the two lines.
+    if (ledger_->steps() == record->step) ledger_->append(record->step, digests, record->loss);
+    slots_->collected(record->step + 1);
+    if (listener_.on_step) listener_.on_step(*record);
+  }
+  save_next();
+}
+
+serialization::TrainingRecord Training::record() const {
+  serialization::TrainingRecord record = options_.record;
+  record.seed = options_.job->spec().seed;
+  record.ledger_bytes = ledger_->size_bytes();
+  return record;
+}
+
+void Training::save_next() {
+  if (!started_ || saving_) return;
+  std::uint64_t version = saved_through_ + 1;
+  const std::uint64_t newest = slots_->newest().value_or(0);
+  while (version <= newest && !slots_->pinned(version)) ++version;
+  // A version is saved behind its steps' records.
+  if (version > newest || ledger_->steps() < version) return;
+  const Member* checkpointer = nullptr;
+  for (const auto& [path, member] : members_)
+    if (member.role == "checkpointer") checkpointer = &member;
+  if (checkpointer == nullptr) return;
+  saving_ = true;
+  const serialization::TrainingRecord saved = record();
+  const Frame order = make_frame<wire::SaveVersion>([&](auto head) {
+    head.setJob(options_.job->text());
+    head.setMemory(options_.memory);
+    head.setVersion(version);
+    head.setFolder(options_.checkpoints);
+    head.setConfig(saved.config);
+    head.setDataFingerprint(serialization::to_hex(saved.data_fingerprint));
+    head.setLedgerBytes(saved.ledger_bytes);
+    auto metrics = head.initMetrics(static_cast<unsigned>(saved.metrics.size()));
+    for (unsigned i = 0; i < saved.metrics.size(); ++i) {
+      metrics[i].setName(saved.metrics[i].name);
+      metrics[i].setStep(saved.metrics[i].step);
+      metrics[i].setValue(saved.metrics[i].value);
+    }
+    auto machine = head.initMachine(static_cast<unsigned>(saved.machine.size()));
+    for (unsigned i = 0; i < saved.machine.size(); ++i) {
+      machine[i].setKey(saved.machine[i].key);
+      machine[i].setValue(saved.machine[i].value);
+    }
+  });
+  // What a checkpoint says of the ledger must be there when the checkpoint is.
+  context_.executor({.name = "train"})
+      .run_as(
+          "sync the ledger", [path = options_.ledger] { posix_files().sync(path); },
+          [this, version, order, to = checkpointer->ref] {
+            context_.ask<wire::SaveVersion>(to, order, save_within,
+                                            [this, version](const Answer& answer) {
+                                              saving_ = false;
+                                              hear_saved(version, answer);
+                                            });
+          });
+}
+
+void Training::hear_saved(std::uint64_t version, const Answer& answer) {
+  if (!answer.ok()) {
+    context_.log().warning("a version was not saved",
+                           {{"version", version}, {"why", answer.failure().text}});
+    context_.after(save_again_after, [this] { save_next(); });
+    return;
+  }
+  std::string folder, hash;
+  serialization::read_head<wire::VersionSaved>(answer.frame(),
+                                               [&](wire::VersionSaved::Reader head) {
+                                                 folder = head.getFolder();
+                                                 hash = head.getStateHash();
+                                               });
+  saved_through_ = version;
+  slots_->unpin(version);
+  if (listener_.on_saved) listener_.on_saved(version, folder, hash);
+  save_next();
+}
+
+}  // namespace troupe::actors
