@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "runtime/base/canonical_tree.hpp"
 #include "runtime/base/error.hpp"
 
 namespace troupe::gpu {
 
-Moments::Moments(std::size_t channels) : channels_(channels) {
-  if (channels == 0)
+Moments::Moments(std::size_t channels) : Moments{0, std::vector<Sums>(channels)} {}
+
+Moments::Moments(std::uint64_t count, std::vector<Sums> sums)
+    : count_{count}, channels_{std::move(sums)} {
+  if (channels_.empty())
     throw Error{ErrorCode::bad_input, "moments: expected 1 channel or more, got 0"};
 }
 

@@ -19,9 +19,19 @@ class Moments {
  public:
   static constexpr std::uint64_t part_records = 4096;
 
+  /// Of one channel.
+  struct Sums {
+    double values = 0;
+    double squares = 0;
+    double smallest = std::numeric_limits<double>::infinity();
+    double largest = -std::numeric_limits<double>::infinity();
+  };
+
   Moments() : Moments{1} {}
   /// @param channels the last dimension of the samples, or 1 for one mean and deviation of all.
   explicit Moments(std::size_t channels);
+  /// What count() and sums() gave elsewhere. @throws Error bad_input for no channels.
+  Moments(std::uint64_t count, std::vector<Sums> sums);
 
   /// Adds one sample's values in their order. @throws Error bad_input if they are no whole number of
   /// `channels`, or if one is not finite.
@@ -30,17 +40,12 @@ class Moments {
   void merge(const Moments& next);
 
   std::uint64_t count() const { return count_; }  ///< of values a channel
+  std::span<const Sums> sums() const { return channels_; }
   /// Means and population deviations. @throws Error bad_input, naming the channel, if there are no
   /// values, or none that differ.
   Normalize normalize() const;
 
  private:
-  struct Sums {
-    double values = 0;
-    double squares = 0;
-    double smallest = std::numeric_limits<double>::infinity();
-    double largest = -std::numeric_limits<double>::infinity();
-  };
   std::uint64_t count_ = 0;
   std::vector<Sums> channels_;
 };
