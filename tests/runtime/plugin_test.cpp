@@ -42,7 +42,7 @@ TEST_CASE("load_plugin: its types come with the file as their origin") {
 
 TEST_CASE("load_plugin: what cannot be used is refused in one line, and registers nothing") {
   CHECK(refusal("/nonexistent/x.so") == "no such file");
-  CHECK(refusal(plugin("wrong_abi")) == "expected plugin ABI 1, got 999");
+  CHECK(refusal(plugin("wrong_abi")) == "expected plugin ABI 2, got 999");
   CHECK(refusal(plugin("wrong_version")) == "expected version 0.1.0, got 0.0.0-other");
   CHECK(refusal(plugin("no_entry")) == "is no plugin: it has no troupe_plugin()");
   CHECK(refusal(plugin("half")) == "actor type taken: the name is taken by a type of application");
