@@ -1,6 +1,9 @@
 #include "actors/pipeline/short_form.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -246,6 +249,20 @@ TEST_CASE("Pipeline: explain() prints plain entries, which read back as the same
   CHECK(problems(second) == "");
   CHECK(explain(second.config, registry) == text);
   CHECK(job_fingerprint(second.config, registry) == job_fingerprint(first.config, registry));
+}
+
+TEST_CASE("Pipeline: the documented example is a job with what is served of it") {
+  std::ifstream file{std::filesystem::path{__FILE__}.parent_path() / "../../../docs/config.md"};
+  const std::string page{std::istreambuf_iterator<char>{file}, {}};
+  const std::string fence = "```yaml\n";
+  const std::size_t start = page.find(fence, page.find("## Sections")) + fence.size();
+  const std::string text = page.substr(start, page.find("```\n", start) - start);
+  const ConfigResult result = read(text, {{"train", "{replicas: 3, isolation: process}"}});
+  CHECK(replicas(result, "job", "loader") == 2);
+  CHECK(replicas(result, "job", "trainer") == 3);
+  CHECK(replicas(result, "serve", "replica") == 2);
+  CHECK(entry(result, "job", "coordinator").parameters.structure("model") ==
+        R"([{"convolution":{"filters":"32","kernel":"3"}},"relu",{"dense":{"units":"10"}}])");
 }
 
 TEST_CASE("Pipeline: any sections at all are read or told of") {
