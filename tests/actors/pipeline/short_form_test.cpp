@@ -50,7 +50,10 @@ Registry pipeline_registry() {
   registry.add({"loader", "", {path("coordinator"), text("ahead", "4")}, test::no_actor});
   registry.add({"aggregator", "", {path("coordinator")}, test::no_actor});
   registry.add({"checkpointer", "", {path("coordinator"), text("folder", "runs")}, test::no_actor});
-  registry.add({"trainer", "", {path("coordinator"), text("feed", "")}, test::no_actor});
+  ParameterSchema batch = text("batch", "");
+  batch.belongs_to = BelongsTo::job;  // so it stays in the section
+  registry.add(
+      {"trainer", "", {path("coordinator"), text("feed", ""), std::move(batch)}, test::no_actor});
   registry.add({"evaluator", "", {path("coordinator")}, test::no_actor});
   registry.add({"replica", "", {text("threads", "1")}, test::no_actor});
   registry.add({"deployer", "", {text("listen", "127.0.0.1:0")}, test::no_actor});

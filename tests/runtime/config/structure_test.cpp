@@ -121,7 +121,7 @@ actors:
           - dense:
               units: many
           - relu
-        tr/ain: {batch: 0}
+        tr/ain: {batch: 0, ~1~0: 2}
 )";
   const StructureCheck check = [](const std::string& json) -> std::vector<ValueProblem> {
     if (json == "null") return {};
@@ -130,6 +130,7 @@ actors:
             {"/layers/1/x", "has no x"},
             {"/layers/7", "needed"},
             {"/tr~1ain/batch", "expected at least 1"},
+            {"/tr~1ain/~01~00", "has no such thing"},
             {"/nowhere/at/all", "needed"},
             {"", "on the whole"}};
   };
@@ -141,6 +142,7 @@ demo.yaml:8:13: model/layers/0/dense/bias: needed
 demo.yaml:9:22: model/layers/0/dense/units: expected an integer, got many
 demo.yaml:10:13: model/layers/1/x: has no x
 demo.yaml:11:25: model/tr~1ain/batch: expected at least 1
+demo.yaml:11:34: model/tr~1ain/~01~00: has no such thing
 )");
   CHECK(problems(read_shaped(text, {{"x.with.model.layers.1", "y"}}, check))
             .ends_with("--set x.with.model.layers.1=y: model/layers/1/x: has no x\n"));
