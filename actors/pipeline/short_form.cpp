@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "actors/job/spec_reader.hpp"
 #include "runtime/registry.hpp"
 
 namespace troupe::actors {
@@ -109,17 +110,16 @@ class Expansion {
     take_run_parameters("feedback", {feedback});
   }
 
-  std::uint32_t most_trainers(std::uint32_t cores) const {
-    std::int64_t most = std::max(cores, 1U);
+  /// One for each core, but no more than there are shards, if that is said.
+  std::int64_t most_trainers(std::uint32_t cores) const {
+    const std::int64_t most = std::max(cores, 1U);
     const auto train = sections_.find("train");
-    if (train == sections_.end() || !train->second.contains("shards")) return std::max(cores, 1U);
+    if (train == sections_.end() || !train->second.contains("shards")) return most;
     const Json& text = train->second.at("shards");
+    if (!text.is_string()) return most;
     const auto shards =
-        text.is_string()
-            ? runtime::parse_parameter(ParameterType::integer, text.get_ref<const std::string&>())
-            : std::nullopt;
-    if (shards) most = std::clamp<std::int64_t>(std::get<std::int64_t>(*shards), 1, most);
-    return static_cast<std::uint32_t>(most);
+        runtime::parse_parameter(ParameterType::integer, text.get_ref<const std::string&>());
+    return shards ? std::clamp<std::int64_t>(std::get<std::int64_t>(*shards), 1, most) : most;
   }
 
   /// Makes an entry a group: how many, and where each runs.
@@ -200,28 +200,32 @@ class Expansion {
 };
 
 ParameterSchema section(std::string name, std::string help, bool required,
-                        const SectionChecks& checks) {
+                        const SectionReaders& readers) {
   ParameterSchema schema{
       .name = std::move(name), .type = ParameterType::structure, .help = std::move(help)};
   if (!is_serving(schema.name)) schema.belongs_to = runtime::BelongsTo::job;
-  const auto check = checks.find(schema.name);
-  if (check != checks.end()) schema.check = check->second;
-  if (!required) {
-    schema.default_value = runtime::ParameterValue{runtime::Structure{}};
-    if (schema.check)  // the section is absent then
-      schema.check = [check = schema.check](const std::string& json) {
-        return json == "null" ? std::vector<runtime::ValueProblem>{} : check(json);
-      };
-  }
+  if (!required) schema.default_value = runtime::ParameterValue{runtime::Structure{}};
+  const auto reader = readers.find(schema.name);
+  if (reader != readers.end())
+    schema.check = [read = reader->second, required](const std::string& json) {
+      std::vector<runtime::ValueProblem> result;
+      if (json == "null" && !required) return result;  // there is no such section
+      std::vector<SpecProblem> problems;
+      SpecReader section = SpecReader::parse(json, problems);
+      read(section);
+      for (SpecProblem& problem : problems)
+        result.push_back({std::move(problem.pointer), std::move(problem.what)});
+      return result;
+    };
   return schema;
 }
 
 }  // namespace
 
-std::vector<ParameterSchema> section_parameters(const SectionChecks& checks) {
+std::vector<ParameterSchema> section_parameters(const SectionReaders& readers) {
   std::vector<ParameterSchema> result;
   for (const auto& [name, help, required] : all_sections)
-    result.push_back(section(name, help, required, checks));
+    result.push_back(section(name, help, required, readers));
   ParameterSchema seed{.name = "seed", .type = ParameterType::integer, .help = seed_help};
   seed.default_value = runtime::ParameterValue{std::int64_t{0}};
   seed.minimum = 0;

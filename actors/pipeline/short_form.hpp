@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -14,13 +15,15 @@ class Registry;
 
 namespace troupe::actors {
 
-/// Who checks a section, by the section's name: "model". A section without one may hold anything. A check sees the
-/// section without the keys that say only how it is run.
-using SectionChecks = std::map<std::string, runtime::StructureCheck>;
+class SpecReader;
+
+/// Who reads a section, by the section's name: {"train", read_train}; what it returns is not looked at here, its problems
+/// are. A section without one may hold anything. A reader sees the section without the keys that say only how it is run.
+using SectionReaders = std::map<std::string, std::function<void(SpecReader&)>>;
 
 /// What the coordinator's type takes of the sections: a structure each, `seed` an integer. `data`, `model` and `train`
 /// must be given. All but `deploy` and `feedback` decide the job's bits.
-std::vector<runtime::ParameterSchema> section_parameters(const SectionChecks& checks = {});
+std::vector<runtime::ParameterSchema> section_parameters(const SectionReaders& readers = {});
 
 /// The short form for a training job and what is served of it:
 ///

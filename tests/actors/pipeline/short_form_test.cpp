@@ -29,22 +29,24 @@ ParameterSchema text(std::string name, std::string otherwise) {
           .default_value = ParameterValue{std::move(otherwise)}};
 }
 
-std::vector<ValueProblem> check_train(const std::string& json) {
-  std::vector<SpecProblem> found;
-  SpecReader train = SpecReader::parse(json, found);
-  train.integer("batch", 128, 1, 4096);
+std::int64_t read_train(SpecReader& train) {
+  const std::int64_t batch = train.integer("batch", 128, 1, 4096);
   train.integer("shards", 16, 1, 256);
   train.named("optimizer");
   train.finish();
-  std::vector<ValueProblem> result;
-  for (auto& [pointer, what] : found) result.push_back({pointer, what});
-  return result;
+  return batch;
+}
+
+void read_evaluate(SpecReader& evaluate) {
+  evaluate.texts("metrics");
+  if (!evaluate.is_map()) evaluate.problem("expected a map");
 }
 
 /// Stand-ins for the roles.
 Registry pipeline_registry() {
   Registry registry;
-  std::vector<ParameterSchema> coordinator = section_parameters({{"train", check_train}});
+  std::vector<ParameterSchema> coordinator =
+      section_parameters({{"train", read_train}, {"evaluate", read_evaluate}});
   coordinator.push_back(text("folder", "runs"));
   registry.add({"coordinator", "", std::move(coordinator), test::no_actor});
   registry.add({"loader", "", {path("coordinator"), text("ahead", "4")}, test::no_actor});
