@@ -118,6 +118,10 @@ std::string written(const std::string& text) {
   return result + '"';
 }
 
+std::string written(const Structure& value) {
+  return value.json;
+}
+
 std::string written(double value) {
   std::array<char, 32> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
@@ -160,6 +164,8 @@ bool is_held(ParameterType type, const ParameterValue& value) {
       return std::holds_alternative<std::vector<std::string>>(value);
     case ParameterType::numbers:
       return std::holds_alternative<std::vector<double>>(value);
+    case ParameterType::structure:
+      return std::holds_alternative<Structure>(value);
   }
   return false;
 }
@@ -215,6 +221,8 @@ std::string_view to_string(ParameterType type) {
       return "texts";
     case ParameterType::numbers:
       return "numbers";
+    case ParameterType::structure:
+      return "structure";
   }
   return "unknown";
 }
@@ -258,6 +266,7 @@ std::optional<ParameterValue> parse_parameter(ParameterType type, std::string_vi
       return ParameterValue{std::string{text}};
     case ParameterType::texts:
     case ParameterType::numbers:
+    case ParameterType::structure:
       return std::nullopt;
   }
   return std::nullopt;
@@ -283,9 +292,29 @@ std::string_view expected_form(ParameterType type) {
       return "a list of texts";
     case ParameterType::numbers:
       return "a list of numbers";
+    case ParameterType::structure:
+      return "a map, a list or a text";
   }
   return "unknown";
 }
+
+namespace {
+
+std::optional<std::string> misfit(const ParameterSchema& schema, const Structure& structure) {
+  const std::string& json = structure.json;
+  if (canonical_json(json) != json) return "expected canonical JSON, got " + written(json);
+  std::string why;
+  if (schema.check)
+    for (const ValueProblem& problem : schema.check(json)) {
+      if (!why.empty()) why += "; ";
+      if (!problem.pointer.empty()) why += problem.pointer + ": ";
+      why += problem.what;
+    }
+  if (why.empty()) return std::nullopt;
+  return why;
+}
+
+}  // namespace
 
 std::optional<std::string> misfit(const ParameterSchema& schema, const ParameterValue& value) {
   if (!is_held(schema.type, value))
@@ -295,6 +324,7 @@ std::optional<std::string> misfit(const ParameterSchema& schema, const Parameter
     return "expected " + (bounded ? range(schema) : "a finite value, at least 0") + ", got " +
            to_string(value);
   }
+  if (const auto* structure = std::get_if<Structure>(&value)) return misfit(schema, *structure);
   const auto* text = std::get_if<std::string>(&value);
   if (text != nullptr && !schema.choices.empty() &&
       std::ranges::find(schema.choices, *text) == schema.choices.end()) {
@@ -338,6 +368,9 @@ const std::vector<std::string>& Parameters::texts(std::string_view name) const {
 }
 const std::vector<double>& Parameters::numbers(std::string_view name) const {
   return get<std::vector<double>>(name, "a list of numbers");
+}
+const std::string& Parameters::structure(std::string_view name) const {
+  return get<Structure>(name, "a structure").json;
 }
 
 }  // namespace troupe::runtime

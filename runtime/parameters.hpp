@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -9,12 +10,13 @@
 #include <vector>
 
 #include "runtime/base/clock.hpp"
+#include "runtime/structure.hpp"
 
 namespace troupe::runtime {
 
 /// What a parameter of an actor type may be. In a config, a duration is written with its unit
 /// ("250ms", "5s", "2m", "1h"), a size in bytes with or without one ("64MiB", "1GB", 4096), a path
-/// names another actor ("/train/loader"), or one beside it ("loader").
+/// names another actor ("/train/loader"), or one beside it ("loader"), a structure is any YAML.
 enum class ParameterType : std::uint8_t {
   boolean,
   integer,
@@ -24,22 +26,24 @@ enum class ParameterType : std::uint8_t {
   size,
   path,
   texts,
-  numbers
+  numbers,
+  structure
 };
 
 std::string_view to_string(ParameterType type);
 
-/// A parameter's value: boolean, integer and size, number, text and path, duration, texts, numbers.
+/// A parameter's value: boolean, integer and size, number, text and path, duration, texts, numbers, structure.
 using ParameterValue = std::variant<bool, std::int64_t, double, std::string, Duration,
-                                    std::vector<std::string>, std::vector<double>>;
+                                    std::vector<std::string>, std::vector<double>, Structure>;
 
 /// As a config would write it, on one line: texts in quotes where they need them, numbers as the shortest
-/// text that reads back as the same bits, durations in the largest unit that takes a whole number.
+/// text that reads back as the same bits, durations in the largest unit that takes a whole number, structures as
+/// their JSON.
 std::string to_string(const ParameterValue& value);
 
 /// The value that a config's scalar stands for. Strict: integers are decimal, numbers finite, booleans
 /// `true` or `false`, durations and sizes a decimal number (at most six digits behind the point) with its unit
-/// right behind it. None if `text` is no such value; always none for the types that are lists.
+/// right behind it. None if `text` is no such value; always none for lists and structures.
 std::optional<ParameterValue> parse_parameter(ParameterType type, std::string_view text);
 
 /// What parse_parameter() takes for this type, as a problem's text would say it: "an integer".
@@ -47,6 +51,17 @@ std::string_view expected_form(ParameterType type);
 
 /// Whether a parameter decides the job's bits, and so enters its fingerprint, or only how it is run.
 enum class BelongsTo : std::uint8_t { run, job };
+
+/// What is wrong within a structure: `pointer` is where, as a JSON pointer ("/train/batch", RFC 6901).
+struct ValueProblem {
+  std::string pointer;
+  std::string what;  ///< one line: what was expected and what came
+
+  bool operator==(const ValueProblem&) const = default;
+};
+
+/// All that is wrong with a structure, given as its JSON. It must take any JSON.
+using StructureCheck = std::function<std::vector<ValueProblem>(const std::string& json)>;
 
 /// What an actor type says of one of its parameters.
 struct ParameterSchema {
@@ -59,9 +74,10 @@ struct ParameterSchema {
   std::optional<double> maximum = {};
   std::vector<std::string> choices = {};  ///< for text: what it may be; empty: anything
   BelongsTo belongs_to = BelongsTo::run;
+  StructureCheck check = {};  ///< of a structure; empty: anything goes
 };
 
-/// Why a value does not fit its schema (type, range, choices): "expected …, got …". None if it fits.
+/// Why a value does not fit its schema (type, range, choices, check): "expected …, got …". None if it fits.
 std::optional<std::string> misfit(const ParameterSchema& schema, const ParameterValue& value);
 
 /// The parameters that one actor is made with: checked against its type's schema, defaults filled in.
@@ -80,6 +96,7 @@ class Parameters {
   Duration duration(std::string_view name) const;
   const std::vector<std::string>& texts(std::string_view name) const;
   const std::vector<double>& numbers(std::string_view name) const;
+  const std::string& structure(std::string_view name) const;  ///< its JSON
 
   const std::map<std::string, ParameterValue>& values() const { return values_; }
 

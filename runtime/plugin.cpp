@@ -66,6 +66,10 @@ void load_plugin(const std::string& file, Registry& registry) {
       type.origin = file;
       extended.add(std::move(type));
     }
+    for (ShortForm form : own.short_forms()) {
+      form.origin = file;
+      extended.add_short_form(std::move(form));
+    }
   } catch (const std::exception& error) {  // whatever it is, the file's name must stand in it
     refuse(ErrorCode::bad_input, file, error.what());
   }
@@ -74,7 +78,9 @@ void load_plugin(const std::string& file, Registry& registry) {
 
 bool has_plugin(const std::string& file, const Registry& registry) {
   return std::ranges::any_of(registry.types(),
-                             [&](const auto& type) { return type.second.origin == file; });
+                             [&](const auto& type) { return type.second.origin == file; }) ||
+         std::ranges::any_of(registry.short_forms(),
+                             [&](const ShortForm& form) { return form.origin == file; });
 }
 
 }  // namespace troupe::runtime

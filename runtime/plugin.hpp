@@ -6,8 +6,8 @@
 namespace troupe::runtime {
 class Registry;
 
-/// Raised whenever what crosses a plugin's border changes: registry.hpp, parameters.hpp, this file.
-inline constexpr std::uint32_t plugin_abi = 1;
+/// Raised whenever what crosses a plugin's border changes: registry.hpp, parameters.hpp, structure.hpp, short_form.hpp, this file.
+inline constexpr std::uint32_t plugin_abi = 2;
 /// Of the headers that a plugin is compiled with: the project's version, as the build checks.
 inline constexpr const char* plugin_version = "0.1.0";
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/base/error.hpp"
+#include "runtime/config/check.hpp"
 
 namespace troupe::runtime {
 namespace {
@@ -38,6 +39,8 @@ std::optional<std::string> fault(const ParameterSchema& schema) {
     return "a range that holds no value";
   if (!schema.choices.empty() && schema.type != ParameterType::text)
     return "choices, but only a text has choices";
+  if (schema.check && schema.type != ParameterType::structure)
+    return "a check, but only a structure has one";
   if (schema.type == ParameterType::path && schema.default_value)
     return "a default, but a path must be given by the config";
   if (!schema.default_value) return std::nullopt;
@@ -69,6 +72,21 @@ void Registry::add(ActorType type) {
   }
   std::string name = type.name;
   types_.emplace(std::move(name), std::move(type));
+}
+
+void Registry::add_short_form(ShortForm form) {
+  std::set<std::string_view> taken{config::root_keys().begin(), config::root_keys().end()};
+  for (const ShortForm& other : short_forms_)
+    for (const ShortForm::Key& key : other.keys) taken.insert(key.name);
+  for (const ShortForm::Key& key : form.keys) {
+    if (!is_identifier(key.name))
+      throw Error{ErrorCode::bad_input, "short form: key: " + (identifier_form + quoted(key.name))};
+    if (!taken.insert(key.name).second)
+      throw Error{ErrorCode::bad_input, "short form: the key " + key.name + " is taken"};
+  }
+  if (form.keys.empty() || !form.expand)
+    throw Error{ErrorCode::bad_input, "short form: expected keys and a function, got none"};
+  short_forms_.push_back(std::move(form));
 }
 
 const ActorType* Registry::find(std::string_view name) const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/parameters.hpp"
+#include "runtime/short_form.hpp"
 
 namespace troupe::runtime {
 
@@ -27,7 +28,7 @@ struct ActorType {
   std::string origin = "application";  ///< "built-in", "application", or the plugin's file
 };
 
-/// The actor types that configs may name. Built in `main` and handed down, never a global. Not
+/// The actor types and short forms that configs may name. Built in `main` and handed down, never a global. Not
 /// synchronised: filled before a node starts, then only read.
 class Registry {
  public:
@@ -44,6 +45,11 @@ class Registry {
                   }});
   }
 
+  /// @throws Error bad_input if a key is taken, by a short form or as a key that every config has, or malformed.
+  void add_short_form(ShortForm form);
+  /// In the order in which they were added.
+  const std::vector<ShortForm>& short_forms() const { return short_forms_; }
+
   /// Whether this program can become a worker process: its main calls worker_main() (worker_main.hpp).
   bool isolates() const { return isolates_; }
   void allow_isolation() { isolates_ = true; }
@@ -54,6 +60,7 @@ class Registry {
 
  private:
   std::map<std::string, ActorType, std::less<>> types_;
+  std::vector<ShortForm> short_forms_;
   bool isolates_ = false;
 };
 

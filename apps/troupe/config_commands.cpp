@@ -10,11 +10,13 @@
 namespace troupe::apps {
 
 int types(const Words& words, runtime::Registry& registry) {
-  const Arguments arguments{words, {"--plugin"}, {}};
-  arguments.expect(0, 0, "no more than --plugin FILE");
+  const Arguments arguments{words, {"--plugin"}, {"--markdown"}};
+  arguments.expect(0, 0, "no more than --plugin FILE and --markdown");
   for (const std::string& file : arguments.all("--plugin"))
     runtime::load_plugin(file.find('/') == std::string::npos ? "./" + file : file, registry);
-  std::fputs(runtime::describe_types(registry).c_str(), stdout);
+  const std::string text = arguments.has("--markdown") ? runtime::config_reference(registry)
+                                                       : runtime::describe_types(registry);
+  std::fputs(text.c_str(), stdout);
   return 0;
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* usage = R"(usage: troupe COMMAND …
 
-  types [--plugin FILE]…              the actor types, with their parameters
+  types [--plugin FILE]… [--markdown] the actor types, with their parameters
   check FILE [--set A.B=V]…           every problem of a config; exit code 1 if there are any
   explain FILE [--set A.B=V]…         the tree that a config means, with all defaults
   run FILE [--set A.B=V]…             runs it until it ends, or SIGINT or SIGTERM ends it

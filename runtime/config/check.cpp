@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "runtime/config/short_forms.hpp"
 #include "runtime/config/values.hpp"
 #include "runtime/registry.hpp"
 
@@ -202,13 +203,18 @@ class Checker {
                           std::string{expected_form(schema.type)});
         continue;
       }
-      auto value =
-          entry != nullptr ? read_value(schema, *entry->value, problems_) : schema.default_value;
+      auto value = entry != nullptr ? value_of(schema, *entry) : schema.default_value;
       if (!value) continue;
       if (schema.type == ParameterType::path)
         item.path_parameters.emplace(schema.name, entry->value->mark);
       item.values.emplace(schema.name, std::move(*value));
     }
+  }
+
+  std::optional<ParameterValue> value_of(const ParameterSchema& schema, const Entry& entry) {
+    if (schema.type == ParameterType::structure)
+      return read_structure(schema, {entry.value, entry.mark}, problems_);
+    return read_value(schema, *entry.value, problems_);
   }
 
   const Registry& registry_;
@@ -260,7 +266,10 @@ Checked check(const Node& root, const Registry& registry, bool isolation_availab
     problems.add(root.mark, "expected a map with a name and actors, got " + shown(root));
     return result;
   }
-  check_map("config", root, root_keys(), problems);
+  std::vector<std::string_view> keys = root_keys();
+  const auto sections = section_keys(registry);
+  keys.insert(keys.end(), sections.begin(), sections.end());
+  check_map("config", root, keys, problems);
   if (const Entry* const name = root.find("name")) {
     if (check_name(*name->value, problems)) result.name = name->value->text;
   } else {

@@ -79,7 +79,10 @@ std::string explain(const NodeConfig& config, const Registry& registry);
 /// @throws Error bad_input if the registry lacks a type, or the config one of its parameters.
 std::string job_fingerprint(const NodeConfig& config, const Registry& registry);
 
-/// All types with their parameters, for people to read, 100 columns wide.
+/// All short forms with their keys and types with their parameters, for people to read, 100 columns wide.
 std::string describe_types(const Registry& registry);
+
+/// The same as Markdown tables, the keys of short forms first: the generated part of docs/config.md.
+std::string config_reference(const Registry& registry);
 
 }  // namespace troupe::runtime

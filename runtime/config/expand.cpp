@@ -41,6 +41,7 @@ std::size_t weight(const Item& item) {
   for (const auto& [name, value] : item.values) {
     bytes += name.size() + sizeof(ParameterValue);
     if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
+    if (const auto* structure = std::get_if<Structure>(&value)) bytes += structure->json.size();
     if (const auto* numbers = std::get_if<std::vector<double>>(&value))
       bytes += numbers->size() * sizeof(double);
     if (const auto* texts = std::get_if<std::vector<std::string>>(&value))

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/config/config.hpp"
+#include "runtime/config/structure.hpp"
 #include "runtime/registry.hpp"
 
 namespace troupe::runtime {
@@ -93,11 +94,18 @@ class Explanation {
     if (!spec.parameters.values().empty()) line("with:");
     const ActorType* const type = registry_.find(spec.type);
     for (const auto& [name, value] : spec.parameters.values())
-      line("  " + written(name) + ": " + to_string(value) +
-           (type != nullptr && is_job(*type, name) ? "  # job" : ""));
+      parameter(name, value, type != nullptr && is_job(*type, name) ? "  # job" : "");
     line("restart: " + std::string{to_string(spec.restart)});
     line("isolation: " + std::string{to_string(spec.isolation)});
     limits(spec);
+  }
+
+  void parameter(const std::string& name, const ParameterValue& value, const std::string& comment) {
+    if (const auto* structure = std::get_if<Structure>(&value))
+      text_ += std::string(indent_ + 2, ' ') + written(name) + ':' +
+               config::to_yaml(*structure, indent_ + 4, comment);
+    else
+      line("  " + written(name) + ": " + to_string(value) + comment);
   }
 
   const NodeConfig& config_;

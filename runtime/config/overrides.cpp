@@ -1,35 +1,28 @@
 #include "runtime/config/overrides.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "runtime/config/check.hpp"
+#include "runtime/config/merge.hpp"
+#include "runtime/config/short_forms.hpp"
+#include "runtime/parameters.hpp"
 
 namespace troupe::runtime::config {
 namespace {
 
-/// The name that an entry of `actors` has, or nothing.
-std::string_view name_of(const Node& item) {
-  const Entry* const name = item.kind == Node::Kind::map ? item.find("name") : nullptr;
-  return name != nullptr ? std::string_view{name->value->text} : std::string_view{};
-}
-
-NodePtr with_entry(const Node& map, std::string_view key, const Mark& mark, NodePtr value) {
-  Node copy = map;
-  const auto found = std::ranges::find(copy.entries, key, &Entry::key);
-  if (found != copy.entries.end())
-    found->value = std::move(value);
-  else
-    copy.entries.push_back({std::string{key}, mark, std::move(value)});
-  return std::make_shared<const Node>(std::move(copy));
-}
-
 class Setter {
  public:
-  Setter(const Mark& mark, NodePtr value, Problems& problems)
-      : mark_{mark}, value_{std::move(value)}, problems_{problems} {}
+  Setter(const Mark& mark, NodePtr value, const std::vector<std::string_view>& sections,
+         Problems& problems)
+      : mark_{mark}, value_{std::move(value)}, sections_{sections}, problems_{problems} {}
+
+  /// The first of the path's keys is the config's own.
+  NodePtr set_root_key(const NodePtr& root, std::string_view path) { return set_keys(*root, path); }
 
   /// `level`: the config itself, or an entry of `actors`.
   NodePtr set(const NodePtr& level, std::string_view path, bool is_root) {
@@ -56,6 +49,7 @@ class Setter {
     const auto& keys = is_root ? root_keys() : is_supervisor ? supervisor_keys() : actor_keys();
     if (among(keys)) return set_keys(*level, path);
     names.insert(names.end(), keys.begin(), keys.end());
+    if (is_root) names.insert(names.end(), sections_.begin(), sections_.end());
     problems_.add(mark_,
                   "there is no actor and no key " + shown(key) + problems_.nearest(key, names));
     return level;
@@ -86,31 +80,71 @@ class Setter {
     if (point == std::string_view::npos) return with_entry(map, key, mark_, value_);
     const Node fresh{.kind = Node::Kind::map, .mark = mark_};
     const Entry* const found = map.find(key);
+    const std::string_view rest = path.substr(point + 1);
+    if (found != nullptr && found->value->kind == Node::Kind::list)
+      return with_entry(map, key, mark_, set_item(*found->value, rest));
     const bool is_map = found != nullptr && found->value->kind == Node::Kind::map;
-    return with_entry(map, key, mark_,
-                      set_keys(is_map ? *found->value : fresh, path.substr(point + 1)));
+    return with_entry(map, key, mark_, set_keys(is_map ? *found->value : fresh, rest));
   }
+
+  /// Of a list the path names an item by its number.
+  NodePtr set_item(const Node& list, std::string_view path) {
+    const std::size_t point = path.find('.');
+    const auto number = parse_parameter(ParameterType::integer, path.substr(0, point));
+    const auto at = number ? static_cast<std::size_t>(std::get<std::int64_t>(*number)) : most_items;
+    Node copy = list;
+    if (at >= copy.items.size()) {
+      problems_.add(mark_, "there is no item " + shown(path.substr(0, point)) + " in a list of " +
+                               std::to_string(copy.items.size()));
+      return std::make_shared<const Node>(std::move(copy));
+    }
+    NodePtr& item = copy.items[at];
+    const Node fresh{.kind = Node::Kind::map, .mark = mark_};
+    if (point == std::string_view::npos)
+      item = value_;
+    else if (item->kind == Node::Kind::list)
+      item = set_item(*item, path.substr(point + 1));
+    else
+      item = set_keys(item->kind == Node::Kind::map ? *item : fresh, path.substr(point + 1));
+    return std::make_shared<const Node>(std::move(copy));
+  }
+
+  static constexpr std::size_t most_items = std::numeric_limits<std::size_t>::max();
 
   Mark mark_;
   NodePtr value_;
+  const std::vector<std::string_view>& sections_;
   Problems& problems_;
 };
 
 }  // namespace
 
-NodePtr apply_overrides(NodePtr root, const std::vector<Override>& overrides,
-                        const Environment& environment, Budget& budget, Problems& problems) {
-  for (std::size_t i = 0; i < overrides.size(); ++i) {
-    const Override& given = overrides[i];
+Overrides::Overrides(const std::vector<Override>& overrides, const Environment& environment,
+                     Budget& budget, Problems& problems)
+    : overrides_{overrides},
+      environment_{environment},
+      budget_{budget},
+      problems_{problems},
+      done_(overrides.size()) {}
+
+NodePtr Overrides::apply(NodePtr root, const Chosen& chosen, const Registry& registry) {
+  const std::vector<std::string_view> sections = section_keys(registry);
+  for (std::size_t i = 0; i < overrides_.size(); ++i) {
+    const Override& given = overrides_[i];
+    if (done_[i] || !chosen(*root, given.path)) continue;
+    done_[i] = true;
     const Mark mark{i + 1, 0, 0};
     const auto points = static_cast<std::size_t>(std::ranges::count(given.path, '.'));
     if (given.path.empty() || given.path.ends_with('.') || points > most_depth ||
         !is_utf8(given.path)) {
-      problems.add(mark, "expected names of actors, then keys, with '.' between");
+      problems_.add(mark, "expected names of actors, then keys, with '.' between");
       continue;
     }
-    NodePtr value = parse(given.value, i + 1, environment, budget, problems);
-    if (value) root = Setter{mark, std::move(value), problems}.set(root, given.path, true);
+    NodePtr value = parse(given.value, i + 1, environment_, budget_, problems_);
+    if (!value) continue;
+    Setter setter{mark, std::move(value), sections, problems_};
+    root = sets_section(*root, registry, given.path) ? setter.set_root_key(root, given.path)
+                                                     : setter.set(root, given.path, true);
   }
   return root;
 }

@@ -51,6 +51,19 @@ std::optional<ParameterValue> read_value(const ParameterSchema& schema, const No
   return value;
 }
 
+std::optional<ParameterValue> read_structure(const ParameterSchema& schema, const Place& place,
+                                             Problems& problems) {
+  auto structure = to_structure(schema.name, *place.node, problems);
+  if (!structure) return std::nullopt;
+  if (schema.check) {
+    const std::vector<ValueProblem> found = schema.check(structure->json);
+    for (const auto& [pointer, what] : found)
+      problems.add(find_place(place, pointer).mark, schema.name + pointer + ": " + what);
+    if (!found.empty()) return std::nullopt;
+  }
+  return ParameterValue{*std::move(structure)};
+}
+
 std::optional<ParameterValue> read_key(const Node& map, const ParameterSchema& schema,
                                        Problems& problems) {
   const Entry* const entry = map.find(schema.name);

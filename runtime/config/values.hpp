@@ -7,6 +7,7 @@
 
 #include "runtime/config/node.hpp"
 #include "runtime/config/problems.hpp"
+#include "runtime/config/structure.hpp"
 #include "runtime/parameters.hpp"
 
 namespace troupe::runtime::config {
@@ -14,6 +15,10 @@ namespace troupe::runtime::config {
 /// The value that a node has by a schema. If it has none, the problem is told.
 std::optional<ParameterValue> read_value(const ParameterSchema& schema, const Node& node,
                                          Problems& problems);
+
+/// The same for a schema that is a structure; its check has been run.
+std::optional<ParameterValue> read_structure(const ParameterSchema& schema, const Place& place,
+                                             Problems& problems);
 
 /// The same for the value of a key of the map, if the key is there.
 std::optional<ParameterValue> read_key(const Node& map, const ParameterSchema& schema,

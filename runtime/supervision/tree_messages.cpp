@@ -46,6 +46,7 @@ void write(const std::string& name, const ParameterValue& value, wire::Parameter
                    auto list = out.initNumbers(static_cast<unsigned>(v.size()));
                    for (unsigned i = 0; i < list.size(); ++i) list.set(i, v[i]);
                  },
+                 [&](const Structure& v) { out.setStructure(v.json); },
              },
              value);
 }
@@ -72,6 +73,12 @@ ParameterValue read(wire::Parameter::Value::Reader from) {
       std::vector<double> numbers;
       for (const double number : from.getNumbers()) numbers.push_back(number);
       return numbers;
+    }
+    case Value::STRUCTURE: {
+      Structure structure{from.getStructure().cStr()};
+      if (canonical_json(structure.json) != structure.json)
+        throw MalformedFrame{"child spec: a structure is not canonical JSON"};
+      return structure;
     }
   }
   throw MalformedFrame{"child spec: a parameter's value is of no known kind"};

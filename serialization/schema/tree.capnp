@@ -15,6 +15,7 @@ struct Parameter {
     durationNs @5 :Int64;
     texts @6 :List(Text);
     numbers @7 :List(Float64);
+    structure @8 :Text;   # canonical JSON: runtime/structure.hpp
   }
 }
 

@@ -1,10 +1,14 @@
 #include "runtime/plugin.hpp"
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "runtime/base/error.hpp"
+#include "runtime/config/config.hpp"
 #include "runtime/registry.hpp"
+#include "tests/support/doctest_std.hpp"
 #include "tests/support/no_actor.hpp"
+#include "tests/support/temporary_file.hpp"
 
 namespace troupe::runtime {
 namespace {
@@ -40,9 +44,23 @@ TEST_CASE("load_plugin: its types come with the file as their origin") {
   CHECK(registry.find("from_plugin")->origin == plugin("good"));
 }
 
+TEST_CASE("load_plugin: its short forms come along, and serve the config that names the plugin") {
+  const test::TemporaryFile file{"plugged.yaml",
+                                 "name: n\nplugins: [\"" + plugin("good") + "\"]\nplugged: {}\n"};
+  Registry registry;
+  const ConfigResult result = read_config_file(file.path(), registry, {});
+  REQUIRE(result.problems == std::vector<Problem>{});
+  REQUIRE(result.config.root.children.size() == 1);
+  CHECK(result.config.root.children[0].type == "from_plugin");
+  REQUIRE(registry.short_forms().size() == 1);
+  CHECK(registry.short_forms()[0].origin ==
+        std::filesystem::absolute(plugin("good")).lexically_normal());
+  CHECK(read_config_file(file.path(), registry, {}).problems == std::vector<Problem>{});
+}
+
 TEST_CASE("load_plugin: what cannot be used is refused in one line, and registers nothing") {
   CHECK(refusal("/nonexistent/x.so") == "no such file");
-  CHECK(refusal(plugin("wrong_abi")) == "expected plugin ABI 1, got 999");
+  CHECK(refusal(plugin("wrong_abi")) == "expected plugin ABI 2, got 999");
   CHECK(refusal(plugin("wrong_version")) == "expected version 0.1.0, got 0.0.0-other");
   CHECK(refusal(plugin("no_entry")) == "is no plugin: it has no troupe_plugin()");
   CHECK(refusal(plugin("half")) == "actor type taken: the name is taken by a type of application");

@@ -8,6 +8,12 @@ namespace {
 
 void add_types(troupe::runtime::Registry& registry) {
   registry.add({"from_plugin", "Comes from a plugin.", {}, troupe::test::no_actor});
+  troupe::runtime::ShortForm form;
+  form.keys = {{"plugged", "Makes an actor of the plugin."}};
+  form.expand = [](const troupe::runtime::Sections&, const troupe::runtime::Registry&) {
+    return troupe::runtime::Expanded{R"([{"name": "made", "type": "from_plugin"}])"};
+  };
+  registry.add_short_form(form);
 #ifdef FAKE_TAKEN
   registry.add({"taken", "Is there already.", {}, troupe::test::no_actor});
 #endif
