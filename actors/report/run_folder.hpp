@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "actors/report/run_lock.hpp"
 #include "runtime/base/file.hpp"
