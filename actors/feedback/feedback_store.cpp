@@ -167,13 +167,15 @@ void FeedbackStore::State::prepare() try {
   make(labelled, from_labelled + "f.number <= ?1 ORDER BY f.number");
   make(last_labelled,
        from_labelled +
-           "f.number IN (SELECT number FROM feedback WHERE number > ?1 AND label IS NOT NULL "
-           "ORDER BY number DESC LIMIT ?2) ORDER BY f.number");
-  make(
-      last_predictions,
-      "SELECT " + std::string{prediction_columns} +
-          " FROM predictions p WHERE p.number IN (SELECT number FROM predictions WHERE number > ?1 "
-          "ORDER BY number DESC LIMIT ?2) ORDER BY p.number");
+           "f.number IN (SELECT g.number FROM feedback g JOIN predictions q ON q.number = "
+           "g.prediction "
+           "WHERE g.number > ?1 AND g.label IS NOT NULL AND (?3 = '' OR q.version = ?3) "
+           "ORDER BY g.number DESC LIMIT ?2) ORDER BY f.number");
+  make(last_predictions,
+       "SELECT " + std::string{prediction_columns} +
+           " FROM predictions p WHERE p.number IN (SELECT number FROM predictions "
+           "WHERE number > ?1 AND (?3 = '' OR version = ?3) ORDER BY number DESC LIMIT ?2) ORDER "
+           "BY p.number");
   make(note, "SELECT text FROM notes WHERE name = ?1");
   make(put_note,
        "INSERT INTO notes(name, text) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET text = "
@@ -288,8 +290,8 @@ std::optional<std::string> FeedbackStore::misfit(RowType type, std::size_t bytes
   return state_->misfit(type, bytes);
 }
 
-std::size_t FeedbackStore::add_predictions(std::span<const Prediction> predictions) {
-  if (predictions.empty()) return 0;
+std::vector<bool> FeedbackStore::add_predictions(std::span<const Prediction> predictions) {
+  if (predictions.empty()) return {};
   for (const Prediction& prediction : predictions) check_prediction(prediction);
   State& state = *state_;
   Transaction transaction{state.database};
@@ -299,7 +301,7 @@ std::size_t FeedbackStore::add_predictions(std::span<const Prediction> predictio
   if (!state.rows)
     state.keep_note("rows",
                     (rows.first == RowType::u8 ? "u8 " : "f32 ") + std::to_string(rows.second));
-  std::size_t added = 0;
+  std::vector<bool> added;
   for (const Prediction& prediction : predictions) {
     if (const auto why = state.misfit(prediction.type, prediction.input.size()))
       throw Error{ErrorCode::bad_input,
@@ -315,7 +317,7 @@ std::size_t FeedbackStore::add_predictions(std::span<const Prediction> predictio
     state.add_prediction.bind(7, std::as_bytes(prediction.outputs)).bind(8, prediction.predicted);
     state.add_prediction.bind(9, prediction.confidence).bind(10, std::span<const std::byte>{hash});
     state.add_prediction.run();
-    added += static_cast<std::size_t>(state.database.changes());
+    added.push_back(state.database.changes() != 0);
   }
   state.prune.reset().bind(1, state.options.max_predictions).run();
   transaction.commit();
@@ -374,20 +376,26 @@ std::int64_t FeedbackStore::snapshot(std::int64_t n, const VisitRecord& visit) c
   return count;
 }
 
-void FeedbackStore::last_labelled(std::int64_t after, std::int64_t most,
+void FeedbackStore::last_labelled(std::int64_t after, std::int64_t most, std::string_view version,
                                   const VisitRecord& visit) const {
   Statement& row = state_->last_labelled;
   const OpenRows open{row};
-  row.reset().bind(1, after).bind(2, most);
+  row.reset().bind(1, after).bind(2, most).bind(3, version);
   while (row.step()) visit({row.integer(0), row.integer(1), state_->read_prediction(row, 2)});
 }
 
 void FeedbackStore::last_predictions(std::int64_t after, std::int64_t most,
+                                     std::string_view version,
                                      const std::function<void(const Prediction&)>& visit) const {
   Statement& row = state_->last_predictions;
   const OpenRows open{row};
-  row.reset().bind(1, after).bind(2, most);
+  row.reset().bind(1, after).bind(2, most).bind(3, version);
   while (row.step()) visit(state_->read_prediction(row, 0));
+}
+
+std::int64_t FeedbackStore::labels_behind(std::int64_t after) const {
+  Statement query{state_->database, "SELECT count(label) FROM feedback WHERE number > ?1"};
+  return query.bind(1, after).step() ? query.integer(0) : 0;
 }
 
 std::optional<std::string> FeedbackStore::find_note(std::string_view name) const {

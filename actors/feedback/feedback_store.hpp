@@ -107,8 +107,8 @@ class FeedbackStore {
   /// Why a row of that type and size cannot be kept here (STORE-3).
   std::optional<std::string> misfit(RowType type, std::size_t bytes) const;
   /// All in one transaction. Those whose id is there already are passed over, so a repetition does no harm.
-  /// @return how many were new. @throws Error bad_input for one that is malformed or does not fit: none is kept then.
-  std::size_t add_predictions(std::span<const Prediction> predictions);
+  /// @return which of them were new. @throws Error bad_input for one that is malformed or does not fit: none is kept then.
+  std::vector<bool> add_predictions(std::span<const Prediction> predictions);
 
   /// All in one transaction, so one wait for the disk. The outcomes stand in the order of `verdicts`.
   std::vector<VerdictOutcome> add_feedback(std::span<const Verdict> verdicts);
@@ -122,11 +122,15 @@ class FeedbackStore {
   /// The labelled records of the feedback with a rowid <= n, in order of rowid, as of one moment: the same ones with the
   /// same bytes whenever it is asked (STORE-2). @return how many. @throws Error bad_input if n is not given yet.
   std::int64_t snapshot(std::int64_t n, const VisitRecord& visit) const;
-  /// Of the labelled records behind rowid `after`, the last `most`, in order of rowid.
-  void last_labelled(std::int64_t after, std::int64_t most, const VisitRecord& visit) const;
-  /// Of the predictions behind number `after`, the last `most`, in the order in which they came.
-  void last_predictions(std::int64_t after, std::int64_t most,
+  /// Of the labelled records behind rowid `after`, the last `most`, in order of rowid. With a version, those of its
+  /// predictions only.
+  void last_labelled(std::int64_t after, std::int64_t most, std::string_view version,
+                     const VisitRecord& visit) const;
+  /// Of the predictions behind number `after`, the last `most`, in the order in which they came; likewise.
+  void last_predictions(std::int64_t after, std::int64_t most, std::string_view version,
                         const std::function<void(const Prediction&)>& visit) const;
+  /// How many labels there are behind rowid `after`.
+  std::int64_t labels_behind(std::int64_t after) const;
 
   /// Small texts that the store's owner keeps with it.
   std::optional<std::string> find_note(std::string_view name) const;

@@ -152,7 +152,7 @@ TEST_CASE_FIXTURE(
   CHECK(say(store, label("p5", 0)) == VerdictResult::accepted);
   CHECK(say(store, label("p1", 0)) == VerdictResult::repeated);
   std::vector<std::string> last;
-  store.last_predictions(0, 3, [&](const Prediction& one) { last.emplace_back(one.id); });
+  store.last_predictions(0, 3, {}, [&](const Prediction& one) { last.emplace_back(one.id); });
   CHECK(last == std::vector<std::string>{"p7", "p8", "p9"});
 }
 

@@ -40,7 +40,8 @@ inline std::size_t add(actors::FeedbackStore& store, std::int64_t first, std::in
   for (std::int64_t i = first; i <= last; ++i) made.emplace_back(i, of_class);
   std::vector<actors::Prediction> views;
   for (const MadePrediction& one : made) views.push_back(one.view());
-  return store.add_predictions(views);
+  const std::vector<bool> added = store.add_predictions(views);
+  return static_cast<std::size_t>(std::count(added.begin(), added.end(), true));
 }
 
 inline actors::Verdict label(std::string id, std::int64_t label) {
