@@ -210,4 +210,18 @@ Does it.
 )");
 }
 
+TEST_CASE("describe_types: sections come first") {
+  Registry registry;
+  registry.add({"plain", "Does nothing.", {}, no_actor});
+  registry.add_short_form({.help = "A shop.",
+                           .keys = {{"shop", "What it sells."}, {"crew_", "Who works there."}},
+                           .expand = expand_shop});
+  CHECK(describe_types(registry) == R"(short form (application): A shop.
+  shop   What it sells.
+  crew_  Who works there.
+
+plain (application): Does nothing.
+)");
+}
+
 }  // namespace troupe::runtime
