@@ -121,6 +121,13 @@ void Training::started() {
   share();
   look();
   collect();
+  if (listener_.on_started) listener_.on_started();
+}
+
+std::optional<VersionSlots::Held> Training::hold_collected() {
+  collect();
+  ledger_->sync();
+  return slots_->hold(slots_->collected());
 }
 
 std::optional<std::uint64_t> Training::version() const {

@@ -46,6 +46,8 @@ class Training {
                        const std::string& state_hash)>
         on_saved;
     std::function<void(const std::string& reason)> on_failed;
+    /// It was found where the job stands.
+    std::function<void()> on_started;
   };
 
   Training(runtime::Context& context, TrainingOptions options, Listener listener);
@@ -67,9 +69,9 @@ class Training {
   /// The newest version; none until it was found where the job stands.
   std::optional<std::uint64_t> version() const;
   bool finished() const { return saved_through_ >= options_.job->steps() && started_; }
-  /// For a checkpoint at an end that was asked for: a record as of now, and the version to save.
+  /// For a checkpoint at an end that was asked for: a version whose steps are all in the ledger, and its record.
+  std::optional<VersionSlots::Held> hold_collected();
   serialization::TrainingRecord record() const;
-  std::optional<VersionSlots> slots() const { return slots_; }
 
  private:
   struct Member {

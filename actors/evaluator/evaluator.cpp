@@ -10,6 +10,7 @@
 #include "actors/evaluator/evaluate_part.hpp"
 #include "actors/evaluator/evaluate_spec.hpp"
 #include "actors/evaluator/evaluation_messages.hpp"
+#include "actors/job/membership.hpp"
 #include "gpu/cpu_device.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
@@ -85,7 +86,8 @@ class Bench {
 class Evaluator final : public runtime::Actor {
  public:
   Evaluator(runtime::Context& context, const Parameters& with, const OpenRows& open)
-      : executor_{context.executor(executor_options(with))} {
+      : executor_{context.executor(executor_options(with))},
+        membership_{context, with.text("coordinator"), "evaluator"} {
     gpu::CpuOptions options;
     options.threads = static_cast<int>(with.integer("threads"));
     options.backend = static_cast<gpu::CpuBackend>(
@@ -134,6 +136,7 @@ class Evaluator final : public runtime::Actor {
 
   runtime::Executor& executor_;
   std::shared_ptr<Bench> bench_;  // of the executor's thread
+  Membership membership_;
 };
 
 }  // namespace
@@ -158,7 +161,10 @@ void add_evaluator_types(runtime::Registry& registry, OpenRows open) {
                                   "How long one part may take before it is given up."};
   within.default_value = runtime::ParameterValue{Duration{10min}};
   within.minimum = 0.001;
-  type.parameters = {threads, backend, within};
+  runtime::ParameterSchema coordinator{"coordinator", ParameterType::path,
+                                       "The job's coordinator; empty: none."};
+  coordinator.default_value = runtime::ParameterValue{std::string{}};
+  type.parameters = {coordinator, threads, backend, within};
   type.make = [open = std::move(open)](runtime::Context& context, const Parameters& with) {
     return std::make_unique<Evaluator>(context, with, open);
   };

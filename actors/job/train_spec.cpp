@@ -98,6 +98,7 @@ TrainSpec read_train(SpecReader& section) {
   spec.threads_per_shard = static_cast<int>(section.integer("threads_per_shard", 1, 1, 1024));
   spec.checkpoint_every =
       static_cast<std::uint64_t>(section.integer("checkpoint_every", 0, 0, most));
+  spec.evaluate_every = static_cast<std::uint64_t>(section.integer("evaluate_every", 0, 0, most));
   spec.keep_checkpoints =
       static_cast<std::uint64_t>(section.integer("keep_checkpoints", 3, 1, 1'000'000));
   return spec;
@@ -142,14 +143,25 @@ nn::JobSpec resolve(const TrainSpec& spec, std::uint64_t seed, std::uint64_t sam
   return job;
 }
 
-bool is_checkpoint(const TrainSpec& spec, std::uint64_t samples, std::uint64_t version) {
-  if (version == 0) return false;
-  if (version == total_steps(spec, samples)) return true;
-  if (spec.checkpoint_every > 0) return version % spec.checkpoint_every == 0;
-  // The first step that ends at or behind the end of an epoch: ceil(eN / B).
+namespace {
+/// The first step that ends at or behind the end of an epoch: ceil(eN / B).
+bool is_epoch_end(const TrainSpec& spec, std::uint64_t samples, std::uint64_t version) {
   const auto batch = static_cast<std::uint64_t>(spec.batch);
   const std::uint64_t epoch = version * batch / samples;
   return epoch > 0 && (epoch * samples + batch - 1) / batch == version;
+}
+}  // namespace
+
+bool is_evaluated(const TrainSpec& spec, std::uint64_t samples, std::uint64_t version) {
+  if (version == 0) return false;
+  if (version == total_steps(spec, samples)) return true;
+  return spec.evaluate_every > 0 ? version % spec.evaluate_every == 0
+                                 : is_epoch_end(spec, samples, version);
+}
+
+bool is_checkpoint(const TrainSpec& spec, std::uint64_t samples, std::uint64_t version) {
+  if (is_evaluated(spec, samples, version)) return true;
+  return version > 0 && spec.checkpoint_every > 0 && version % spec.checkpoint_every == 0;
 }
 
 }  // namespace troupe::actors

@@ -40,6 +40,8 @@ struct TrainSpec {
   std::uint64_t warmup_steps = 0;
   int threads_per_shard = 1;
   std::uint64_t checkpoint_every = 0;  ///< steps; 0: an epoch
+  /// Versions of which steps are evaluated, and so are saved too; 0: those that are saved anyway.
+  std::uint64_t evaluate_every = 0;
   std::uint64_t keep_checkpoints = 3;
 };
 
@@ -52,8 +54,10 @@ std::uint64_t total_steps(const TrainSpec& spec, std::uint64_t samples);
 /// What fixes the job's bits, as the compute core wants it. @throws Error bad_input as its checks do.
 gpu::nn::JobSpec resolve(const TrainSpec& spec, std::uint64_t seed, std::uint64_t samples);
 
-/// Versions that are saved: after steps that this names, and the last. Ascending, each once.
-/// The ends of epochs where checkpoint_every is 0.
+/// Whether a version is saved: the last, those after every `checkpoint_every` steps, or at the end of each epoch, and
+/// those that are evaluated.
 bool is_checkpoint(const TrainSpec& spec, std::uint64_t samples, std::uint64_t version);
+/// Whether a saved version is evaluated.
+bool is_evaluated(const TrainSpec& spec, std::uint64_t samples, std::uint64_t version);
 
 }  // namespace troupe::actors

@@ -4,6 +4,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "actors/pipeline/roles.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/telemetry/log.hpp"
@@ -73,6 +74,7 @@ Registry built_in_types() {
     return std::make_unique<Ticker>(context, with);
   };
   registry.add(std::move(ticker));
+  actors::add_roles(registry);
   return registry;
 }
 

@@ -1,13 +1,18 @@
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "actors/pipeline/pipeline.hpp"
+#include "actors/report/progress.hpp"
+#include "actors/report/summary.hpp"
 #include "apps/troupe/arguments.hpp"
 #include "apps/troupe/commands.hpp"
 #include "apps/troupe/read_config.hpp"
@@ -46,31 +51,60 @@ runtime::NodeOptions node_options(const Arguments& arguments, const std::string&
   return options;
 }
 
+actors::ProgressOptions progress_options(bool json) {
+  winsize size{};
+  const bool terminal =
+      ::isatty(STDOUT_FILENO) != 0 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  actors::ProgressOptions options = actors::ProgressOptions::choose(
+      terminal, size.ws_col, [](const char* name) { return std::getenv(name); });
+  if (json) options.style = actors::ProgressStyle::json;
+  return options;
+}
+
 }  // namespace
 
 int run(const Words& words, runtime::Registry& registry) {
-  const Arguments arguments{
-      words, {"--set", "--trace", "--control", "--log-level", "--log-format", "--threads"}, {}};
+  const Arguments arguments{words,
+                            {"--set", "--trace", "--control", "--log-level", "--log-format",
+                             "--threads", "--runs", "--prepared"},
+                            {"--resume", "--exit-when-trained", "--json"}};
   arguments.expect(1, 1, "one config file");
-  const runtime::ConfigResult result = read_config(arguments, registry);
+  runtime::ConfigResult result = read_config(arguments, registry);
   if (print_problems(result)) return 2;
 
-  runtime::Node node{node_options(arguments, result.config.name), registry};
+  actors::PipelineOptions options;
+  options.node = node_options(arguments, result.config.name);
+  options.runs = arguments.find("--runs").value_or(options.runs);
+  options.prepared = arguments.find("--prepared").value_or(options.prepared);
+  options.resume = arguments.has("--resume");
+  options.exit_when_trained = arguments.has("--exit-when-trained");
+  const std::string& file = arguments.rest().front();
+  actors::Pipeline pipeline =
+      actors::Pipeline::from_config(std::move(result.config), file, registry, std::move(options));
+  actors::Progress progress{progress_options(arguments.has("--json")), [](std::string_view text) {
+                              std::fwrite(text.data(), 1, text.size(), stdout);
+                              std::fflush(stdout);
+                            }};
+  actors::Summary summary;
+  pipeline.observe([&](const actors::TimedEvent& event) {
+    progress.show(event);
+    summary.add(event);
+  });
   int code = 0;
   try {
-    node.start(result.config.root);
-    const std::optional<runtime::Exit> exit = node.wait();
-    if (exit && exit->abnormal()) {
-      std::fprintf(stderr, "troupe run: the tree ended: %s\n", to_string(*exit).c_str());
-      code = 1;
-    }
+    const actors::RunResult ran = pipeline.run();
+    progress.finish();
+    if (!arguments.has("--json")) std::fputs(summary.text().c_str(), stdout);
+    if (!ran.ok) std::fprintf(stderr, "troupe run: %s\n", ran.reason.c_str());
+    if (ran.interrupted && !ran.run_folder.empty())
+      std::printf("to go on: troupe run %s --resume\n", file.c_str());
+    code = ran.ok ? 0 : ran.interrupted ? 3 : 1;
   } catch (const Error& error) {
     std::fprintf(stderr, "troupe run: %s\n", error.what());
     code = 1;
   }
-  const std::vector<std::string> left = node.stop();
-  if (left.empty()) return code;
-  for (const std::string& who : left)
+  if (pipeline.hanging().empty()) return code;
+  for (const std::string& who : pipeline.hanging())
     std::fprintf(stderr, "troupe run: %s hangs and is left behind\n", who.c_str());
   std::fflush(nullptr);
   ::_exit(1);  // their threads would hold up an ordinary end

@@ -95,3 +95,8 @@ struct VersionSaved {
   folder @1 :Text;       # the checkpoint
   stateHash @2 :Text;    # JOB-8, hexadecimal
 }
+
+struct JobNews {
+  # The coordinator to whoever observes the job: an event (actors/report/job_event.hpp) as a line of JSON.
+  line @0 :Text;
+}

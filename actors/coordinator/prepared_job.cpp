@@ -1,0 +1,103 @@
+#include "actors/coordinator/prepared_job.hpp"
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "actors/loader/data_spec.hpp"
+#include "actors/loader/input_chain.hpp"
+#include "actors/loader/preparation.hpp"
+#include "actors/loader/prepared_data.hpp"
+#include "actors/model/model_spec.hpp"
+#include "gpu/cpu_device.hpp"
+#include "runtime/base/error.hpp"
+
+namespace troupe::actors {
+namespace {
+
+using Json = nlohmann::json;
+
+Json section(const std::string& text) {
+  Json json = Json::parse(text);
+  return json.is_null() ? Json::object() : json;
+}
+
+PreparedData open_prepared(FileSystem& files, const DataSpec& data,
+                           const PreprocessSpec& preprocess, std::uint64_t seed,
+                           const std::string& cache) {
+  try {
+    return PreparedData::open(files, prepare(files, data, preprocess, seed, cache));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::corrupted) throw;
+  }
+  // It is a cache, made from files that are still there.
+  remove_all(files, cache + '/' + prepared_name(data, preprocess, seed));
+  return PreparedData::open(files, prepare(files, data, preprocess, seed, cache));
+}
+
+serialization::Sha256Digest digest_of(const std::string& hex) {
+  serialization::Sha256Digest digest{};
+  for (std::size_t i = 0; i < digest.size() && 2 * i + 1 < hex.size(); ++i)
+    digest[i] = static_cast<std::byte>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
+  return digest;
+}
+
+std::string report_of(const PreparedManifest& manifest) {
+  std::uint64_t rejected = 0;
+  for (const std::uint64_t count : manifest.rejected) rejected += count;
+  return std::to_string(manifest.raw_train + manifest.raw_test) +
+         " records: " + std::to_string(manifest.counts[0]) + " to train, " +
+         std::to_string(manifest.counts[1]) + " to validate, " +
+         std::to_string(manifest.counts[2]) + " to test, " + std::to_string(rejected) + " left out";
+}
+
+}  // namespace
+
+PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const std::string& cache) {
+  const DataSpec data_spec = parse_data_spec(section(sections.data).dump(), sections.base);
+  const PreprocessSpec preprocess =
+      parse_preprocess_spec(section(sections.preprocess).dump(), data_spec);
+  const PreparedData data = open_prepared(files, data_spec, preprocess, sections.seed, cache);
+  const PreparedManifest& manifest = data.manifest();
+  const gpu::TransformChain chain =
+      raw_chain(preprocess, data.shape(), data.dtype(), data.measured(), ChainUse::training);
+
+  PreparedJob result;
+  result.data_folder = data.folder();
+  result.training = data.size(Split::train);
+  result.validation = data.size(Split::validation);
+  result.test = data.size(Split::test);
+  result.classes = data.classes();
+  result.report = report_of(manifest);
+
+  std::vector<SpecProblem> problems;
+  SpecReader evaluate = SpecReader::parse(section(sections.evaluate).dump(), problems);
+  result.evaluate = read_evaluate(evaluate, data.classes());
+  throw_if_any(problems, "evaluate");
+  const std::string model_text = Json::parse(sections.model).dump();
+  SpecReader layers = SpecReader::parse(model_text, problems);
+  const gpu::nn::ModelDescription model = read_model(layers, chain.out_shape(), data.classes());
+  throw_if_any(problems, "model");
+  throw_if_any(check_model(model, data.classes()), "model");
+
+  Json train = section(sections.train);
+  if (result.evaluate.every_steps > 0) train["evaluate_every"] = result.evaluate.every_steps;
+  result.job = std::make_shared<TrainingJob>(training_job_text(
+      sections.seed, result.training, chain.out_shape(), data.classes(), model_text, train.dump()));
+
+  Json config;
+  config["data"] = section(sections.data);
+  config["preprocess"] = section(sections.preprocess);
+  config["model"] = Json::parse(model_text);
+  config["train"] = train;
+  config["evaluate"] = section(sections.evaluate);
+  config["prepared"] = Json::parse(prepared_json(manifest));
+  result.record.config = config.dump();
+  result.record.seed = sections.seed;
+  result.record.data_fingerprint = digest_of(data.fingerprint());
+  for (const auto& [key, value] : gpu::make_cpu_device()->machine_record())
+    result.record.machine.push_back({key, value});
+  return result;
+}
+
+}  // namespace troupe::actors

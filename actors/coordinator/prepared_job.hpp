@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "actors/evaluator/evaluate_spec.hpp"
+#include "actors/job/training_job.hpp"
+#include "runtime/base/file.hpp"
+#include "serialization/manifest.hpp"
+
+namespace troupe::actors {
+
+/// The sections of a job as they were given, JSON; "null" for one that is absent.
+struct JobSections {
+  std::string data, preprocess, model, train, evaluate;
+  std::uint64_t seed = 0;
+  std::string base;  ///< the folder that relative files are relative to
+};
+
+/// A job whose data is prepared: all that is resolved before step 0.
+struct PreparedJob {
+  std::string data_folder;
+  std::uint64_t training = 0, validation = 0, test = 0;  ///< records
+  std::int64_t classes = 0;
+  std::string report;  ///< what was done to the data, a line
+  std::shared_ptr<const TrainingJob> job;
+  EvaluateSpec evaluate;
+  serialization::TrainingRecord record;  ///< what each checkpoint says, but for step and metrics
+};
+
+/// Prepares the data, or finds it prepared, and resolves the job. Damaged prepared data is made again.
+/// @param cache  where prepared data is kept
+/// @throws Error bad_input for sections, files or a model that are wrong.
+PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const std::string& cache);
+
+}  // namespace troupe::actors

@@ -1,0 +1,239 @@
+#include "actors/pipeline/pipeline.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "actors/pipeline/observer.hpp"
+#include "actors/report/metrics_log.hpp"
+#include "actors/report/run_folder.hpp"
+#include "gpu/cpu_device.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/base/file.hpp"
+#include "runtime/cluster/shared_memory.hpp"
+#include "runtime/registry.hpp"
+
+namespace troupe::actors {
+
+using namespace runtime;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* observer_name = "observer";
+
+/// The tree with the first coordinator's parameters changed; they are shared, so the way to it is copied.
+bool change_coordinator(SupervisorSpec& spec, const std::function<void(ChildSpec&)>& change) {
+  for (ChildSpec& child : spec.children) {
+    if (child.supervisor) {
+      auto copy = std::make_shared<SupervisorSpec>(*child.supervisor);
+      if (!change_coordinator(*copy, change)) continue;
+      child.supervisor = std::move(copy);
+      return true;
+    }
+    if (child.type == "coordinator") {
+      change(child);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool has_type(const SupervisorSpec& spec, std::string_view type) {
+  return std::ranges::any_of(spec.children, [&](const ChildSpec& child) {
+    return child.supervisor ? has_type(*child.supervisor, type) : child.type == type;
+  });
+}
+
+std::string machine_json() {
+  nlohmann::json machine;
+  for (const auto& [key, value] : gpu::make_cpu_device()->machine_record()) machine[key] = value;
+  machine["processors"] = ::sysconf(_SC_NPROCESSORS_ONLN);
+  return machine.dump();
+}
+
+/// Room for the versions of any model that this machine can train: pages are taken when they are first touched.
+std::uint64_t versions_bytes() {
+  const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return std::max<std::uint64_t>(pages * page / 2, std::uint64_t{64} << 20);
+}
+
+std::string folder_of(const std::string& file) {
+  const std::filesystem::path parent = std::filesystem::absolute(file).parent_path();
+  return parent.string();
+}
+
+}  // namespace
+
+struct Pipeline::State {
+  std::string file;
+  Registry registry;  // a copy, with an observer of its own
+  PipelineOptions options;
+  NodeConfig config;
+  EventQueue events;
+  std::vector<std::function<void(const TimedEvent&)>> observers;
+  std::unique_ptr<Node> node;
+  std::atomic<bool> stopping = false;
+  std::vector<std::string> hanging;
+  bool has_job = false, serves = false;
+  std::optional<RunFolder> folder;
+
+  void make_run_folder();
+  RunResult follow();
+};
+
+Pipeline::Pipeline(std::unique_ptr<State> state) : state_{std::move(state)} {}
+Pipeline::~Pipeline() = default;
+Pipeline::Pipeline(Pipeline&&) noexcept = default;
+Pipeline& Pipeline::operator=(Pipeline&&) noexcept = default;
+
+Pipeline Pipeline::from_yaml(const std::string& file, Registry& registry, PipelineOptions options) {
+  ConfigResult result = read_config_file(file, registry, options.config);
+  if (!result.problems.empty()) {
+    std::string all;
+    for (const Problem& problem : result.problems)
+      all += (all.empty() ? "" : "\n") + to_string(problem);
+    throw Error{ErrorCode::bad_input, all};
+  }
+  return from_config(std::move(result.config), file, registry, std::move(options));
+}
+
+Pipeline Pipeline::from_config(NodeConfig config, const std::string& file, const Registry& registry,
+                               PipelineOptions options) {
+  auto state = std::make_unique<State>();
+  state->file = file;
+  state->registry = registry;
+  state->options = std::move(options);
+  state->config = std::move(config);
+  state->has_job = change_coordinator(state->config.root, [](ChildSpec&) {});
+  state->serves = has_type(state->config.root, "deployer");
+  add_observer_type(state->registry, state->events);
+  return Pipeline{std::move(state)};
+}
+
+void Pipeline::observe(std::function<void(const TimedEvent&)> told) {
+  state_->observers.push_back(std::move(told));
+}
+
+void Pipeline::State::make_run_folder() {
+  FileSystem& files = posix_files();
+  std::filesystem::create_directories(options.runs);
+  const std::string fingerprint = job_fingerprint(config, registry);
+  std::optional<std::string> old;
+  if (options.resume) {
+    old = RunFolder::find_latest(files, options.runs, config.name);
+    if (!old)
+      throw Error{ErrorCode::bad_input, options.runs + ": expected a run of \"" + config.name +
+                                            "\" to go on with, found none"};
+  }
+  if (old) {
+    folder.emplace(RunFolder::open_for_resume(files, *old, fingerprint));
+  } else {
+    RunDescription description;
+    description.name = config.name;
+    description.fingerprint = fingerprint;
+    description.config = explain(config, registry);
+    nlohmann::json job;
+    change_coordinator(config.root, [&](ChildSpec& child) {
+      for (const auto& [name, value] : child.parameters.values()) {
+        if (const auto* structure = std::get_if<Structure>(&value))
+          job[name] = nlohmann::json::parse(structure->json);
+        if (const auto* integer = std::get_if<std::int64_t>(&value)) job[name] = *integer;
+      }
+    });
+    description.job = job.dump();
+    description.machine = machine_json();
+    folder.emplace(RunFolder::create(files, options.runs, description));
+  }
+  change_coordinator(config.root, [this](ChildSpec& child) {
+    auto values = child.parameters.values();
+    values["run_folder"] = std::filesystem::absolute(folder->path()).string();
+    values["prepared_folder"] = std::filesystem::absolute(options.prepared).string();
+    values["base"] = folder_of(file);
+    values["observer"] = std::string{"/"} + observer_name;
+    child.parameters = Parameters{std::move(values)};
+  });
+  ChildSpec observer;
+  observer.name = observer_name;
+  observer.type = "observer";
+  config.root.children.insert(config.root.children.begin(), observer);
+}
+
+RunResult Pipeline::State::follow() {
+  RunResult result;
+  std::optional<MetricsLog> metrics;
+  if (folder) {
+    result.run_folder = folder->path();
+    const double now =
+        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    metrics.emplace(posix_files(), folder->path(), now);
+  }
+  const auto tell = [&](const TimedEvent& event) {
+    if (metrics) metrics->add(event);
+    for (const auto& observer : observers) observer(event);
+  };
+  std::optional<Exit> exit;
+  bool job_ended = false;
+  while (!exit && !stopping) {
+    if (const auto event = events.pop(50ms)) {
+      tell(*event);
+      if (const auto* ended = std::get_if<JobEnded>(&event->event)) {
+        result.ok = ended->ok;
+        result.step = ended->step;
+        result.state_hash = ended->state_hash;
+        result.reason = ended->reason;
+        job_ended = true;
+        if (!serves || !ended->ok || options.exit_when_trained) break;
+      }
+    } else {
+      exit = node->wait(Duration::zero());
+    }
+  }
+  hanging = node->stop();
+  while (const auto event = events.pop(Duration::zero())) tell(*event);
+  if (exit && exit->abnormal()) {
+    result.ok = false;
+    result.reason = "the tree ended: " + to_string(*exit);
+  } else if (!has_job) {
+    result.ok = true;
+  } else if (!job_ended) {
+    result.reason = "it was stopped before its end";
+    result.interrupted = true;
+  }
+  if (metrics) metrics->sync();
+  return result;
+}
+
+RunResult Pipeline::run() {
+  State& state = *state_;
+  if (state.has_job) state.make_run_folder();
+  NodeOptions options = state.options.node;
+  options.name = state.config.name;
+  state.node = std::make_unique<Node>(options, state.registry);
+  if (state.has_job) state.node->share("versions", versions_bytes());
+  state.node->start(state.config.root);
+  return state.follow();
+}
+
+void Pipeline::stop() {
+  state_->stopping = true;
+  state_->events.wake();
+}
+
+Node* Pipeline::node() {
+  return state_->node.get();
+}
+const NodeConfig& Pipeline::config() const {
+  return state_->config;
+}
+const std::vector<std::string>& Pipeline::hanging() const {
+  return state_->hanging;
+}
+
+}  // namespace troupe::actors

@@ -1,0 +1,36 @@
+#include "actors/pipeline/roles.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "actors/aggregator/aggregator.hpp"
+#include "actors/checkpointer/checkpointer.hpp"
+#include "actors/coordinator/coordinator.hpp"
+#include "actors/evaluator/evaluator.hpp"
+#include "actors/job/train_spec.hpp"
+#include "actors/loader/data_spec.hpp"
+#include "actors/loader/loader.hpp"
+#include "actors/pipeline/prepared_rows.hpp"
+#include "actors/pipeline/short_form.hpp"
+#include "actors/trainer/trainer.hpp"
+#include "runtime/registry.hpp"
+
+namespace troupe::actors {
+
+void add_roles(runtime::Registry& registry) {
+  const SectionReaders readers = {
+      {"data", [](SpecReader& section) { read_data_spec(section, {}); }},
+      {"train", [](SpecReader& section) {
+         read_train(section);
+         section.finish();
+       }}};
+  add_coordinator_type(registry, readers);
+  add_loader_types(registry);
+  add_aggregator_type(registry);
+  add_checkpointer_type(registry);
+  add_trainer_type(registry);
+  add_evaluator_types(registry, open_prepared_rows);
+  registry.add_short_form(pipeline_short_form(std::max(1U, std::thread::hardware_concurrency())));
+}
+
+}  // namespace troupe::actors
