@@ -1,0 +1,13 @@
+#pragma once
+
+#include "runtime/registry.hpp"
+
+namespace troupe::actors {
+
+/// The actor type "loader": it prepares parts of data and makes inputs for trainers (serialization/schema/data.capnp:
+/// MeasureColumns, PreparePart, MeasurePart, OpenData, LoadShard), one after the other on an executor. It holds nothing
+/// but what it was told to open: one that was started anew is asked the same again. What it cannot do it refuses
+/// with the reason.
+void add_loader_types(runtime::Registry& registry);
+
+}  // namespace troupe::actors
