@@ -30,6 +30,21 @@ bool is_loss(std::string_view type) {
   return std::ranges::find(losses, type) != losses.end();
 }
 
+/// Whether the prediction is computed from the label.
+bool sees_label(const gpu::nn::Graph& graph) {
+  const std::size_t first_output = graph.inputs().size();
+  std::vector<bool> read(first_output + graph.nodes().size(), false);
+  read[graph.prediction()] = true;
+  for (std::size_t node = graph.nodes().size(); node-- > 0;) {
+    if (!read[graph.output_of(node)]) continue;
+    for (const gpu::nn::Graph::ValueId input : graph.nodes()[node].inputs) read[input] = true;
+  }
+  for (std::size_t i = 0; i < first_output; ++i) {
+    if (read[i] && graph.inputs()[i].name == label_input) return true;
+  }
+  return false;
+}
+
 std::string name_of(const ModelDescription& model, std::size_t layer) {
   const std::string& name = model.layers[layer].name;
   return name.empty() ? gpu::nn::default_name(model, layer) : name;
@@ -135,6 +150,10 @@ std::vector<SpecProblem> check_model(const ModelDescription& model, std::int64_t
                                                     (classes > 0 ? ", one a class" : "") +
                                                     ", got " + gpu::to_string(prediction)});
     }
+    if (sees_label(graph))
+      problems.push_back({std::string{pointer},
+                          "expected a prediction from the features alone, got "
+                          "one that reads the label"});
     const std::size_t first_output = graph.inputs().size();
     if (graph.loss() && model.layers.back().type == "softmax_cross_entropy" &&
         graph.prediction() >= first_output &&
@@ -185,9 +204,13 @@ std::string model_json(const ModelDescription& model) {
          {"attributes", std::move(attributes)},
          {"share", layer.share}});
   }
-  return Json{
-      {"format", format_version}, {"inputs", std::move(inputs)}, {"layers", std::move(layers)}}
-      .dump(1);
+  const Json whole = {
+      {"format", format_version}, {"inputs", std::move(inputs)}, {"layers", std::move(layers)}};
+  try {
+    return whole.dump(1);
+  } catch (const Json::exception&) {  // that is all that writing can find wrong
+    throw Error{ErrorCode::bad_input, "model as JSON: expected names and texts in UTF-8"};
+  }
 }
 
 namespace {

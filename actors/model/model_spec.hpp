@@ -34,13 +34,13 @@ gpu::nn::ModelDescription read_model(SpecReader& list, const gpu::Shape& feature
                                      std::int64_t classes);
 
 /// All that is wrong with the model as a whole: unknown types and attributes, shapes that do not meet, a prediction
-/// that has not `classes` values (for 0: one), a softmax before a loss that takes logits. `pointer` is where the
+/// that has not `classes` values (for 0: one) or reads the label, a softmax before a loss that takes logits. `pointer` is where the
 /// section is; what concerns one layer is at pointer/INDEX.
 std::vector<SpecProblem> check_model(const gpu::nn::ModelDescription& model, std::int64_t classes,
                                      std::string_view pointer = {});
 
 /// A model as JSON text, for export and for other programs to read. In full: names and inputs that were left out are
-/// filled in. Equal models give equal texts.
+/// filled in. Equal models give equal texts. @throws Error bad_input for names that are no UTF-8.
 ///
 ///     {"format": 1, "inputs": [{"name": "features", "shape": [784], "dtype": "f32"}, …],
 ///      "layers": [{"type": "dense", "name": "dense_1", "inputs": ["features"], "attributes": {"units": 10},

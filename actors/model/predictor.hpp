@@ -14,7 +14,7 @@ namespace troupe::actors {
 struct PredictorOptions {
   std::int64_t batch = 32;  ///< rows computed at once, whatever is asked for
   int threads = 1;
-  /// Where it computes; null: the CPU, with `threads`.
+  /// Where it computes; null: the CPU, with `threads`. Predictors on one device are not loaded at the same time.
   std::shared_ptr<gpu::Device> device;
 };
 

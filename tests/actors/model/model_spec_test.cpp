@@ -76,6 +76,16 @@ TEST_CASE("model spec: inputs and the loss follow from the kind of task") {
   CHECK(check_model(own, 2).empty());
 }
 
+TEST_CASE("model spec: layers may share parameters") {
+  const ModelDescription model = read(
+      R"([{"dense": {"units": "4", "name": "first"}}, {"dense": {"units": "4", "share": "first"}}, {"dense": {"units": "2"}}])",
+      Shape{4}, 2);
+  CHECK(model.layers[1].share == "first");
+  CHECK(check_model(model, 2).empty());
+  CHECK(Graph{model}.parameters().size() == 4);
+  CHECK(Graph{parse_model_json(model_json(model))}.parameters().size() == 4);
+}
+
 TEST_CASE("model spec: what cannot be read is said by its place") {
   Problems problems;
   read(
@@ -119,6 +129,23 @@ TEST_CASE("model spec: a prediction has one value a class, and no softmax before
   REQUIRE(two_softmaxes.size() == 1);
   CHECK(two_softmaxes[0].pointer == "/model/1");
   CHECK(!problems(R"([{"dense": {"units": 2}}])", 0).empty());
+}
+
+TEST_CASE("model spec: a prediction does not read the label") {
+  const auto problems = [](std::string_view json) {
+    return check_model(read(json, Shape{4}, 2), 2, "/model");
+  };
+  const Problems leaks = problems(
+      R"([{"dense": {"units": 2}}, {"scale": {"inputs": "label", "name": "truth"}}, {"reshape": {"shape": [1], "name": "one"}},
+          {"concat": {"inputs": ["dense_1", "one"]}}, {"dense": {"units": 2}}])");
+  REQUIRE(leaks.size() == 1);
+  CHECK(leaks[0].what.find("reads the label") != std::string::npos);
+}
+
+TEST_CASE("model spec: names that are no UTF-8 are refused") {
+  ModelDescription model = read(R"([{"dense": {"units": 2}}])", Shape{4}, 2);
+  model.layers[0].name = "\xff";
+  CHECK_THROWS_AS(model_json(model), Error);
 }
 
 TEST_CASE("model spec: JSON gives the same graph back, and the same text") {
