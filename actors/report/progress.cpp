@@ -104,11 +104,11 @@ void Progress::show_plain(const TimedEvent& timed) {
 }
 
 bool Progress::follow(const TimedEvent& timed) {
-  const auto stage = [this](Stage which) -> std::optional<Running>& {
+  const auto stage = [this](Stage which) -> std::optional<RunningStage>& {
     return running_.at(static_cast<std::size_t>(which));
   };
-  const auto advance = [&](Stage which, std::uint64_t done, std::uint64_t total) -> Running& {
-    std::optional<Running>& running = stage(which);
+  const auto advance = [&](Stage which, std::uint64_t done, std::uint64_t total) -> RunningStage& {
+    std::optional<RunningStage>& running = stage(which);
     if (!running) running.emplace();
     running->done = done;
     if (total != 0) running->total = total;
@@ -174,7 +174,7 @@ void Progress::draw(double at, const std::string& lasting_line) {
   sink_(text);
 }
 
-std::string Progress::stage_line(Stage stage, const Running& running) const {
+std::string Progress::stage_line(Stage stage, const RunningStage& running) const {
   // One column stays free, lest the terminal goes on to the next line by itself.
   const std::size_t width = options_.width - 1;
   std::vector<std::string> parts;

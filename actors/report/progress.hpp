@@ -31,6 +31,16 @@ struct ProgressOptions {
                                 const std::function<const char*(const char*)>& environment);
 };
 
+/// A stage under way, as Progress keeps it.
+struct RunningStage {
+  std::uint64_t done = 0, total = 0;
+  std::optional<StepsDone> latest;
+  // Where the stage was when its first progress was told, to tell the speed: a resumed one does not begin at 0.
+  std::optional<double> measured_at;
+  std::uint64_t measured_done = 0;
+  double now = 0;
+};
+
 /// Shows a job's events to people, or as lines of JSON. It has no clock and knows no terminal: equal events give equal
 /// text. At most 10 redraws a second of the events' time. Not thread-safe.
 class Progress {
@@ -44,16 +54,6 @@ class Progress {
   void finish();
 
  private:
-  /// A stage under way.
-  struct Running {
-    std::uint64_t done = 0, total = 0;
-    std::optional<StepsDone> latest;
-    // Where the stage was when its first progress was told, to tell the speed: a resumed one does not begin at 0.
-    std::optional<double> measured_at;
-    std::uint64_t measured_done = 0;
-    double now = 0;
-  };
-
   void show_plain(const TimedEvent& event);
   void show_terminal(const TimedEvent& event);
   /// Takes note of the event; whether that changes which stages are under way.
@@ -61,13 +61,13 @@ class Progress {
   /// Whether the event gets a line that stays.
   static bool lasts(const JobEvent& event);
   void draw(double at, const std::string& lasting_line);
-  std::string stage_line(Stage stage, const Running& running) const;
+  std::string stage_line(Stage stage, const RunningStage& running) const;
   std::string painted(const std::string& line, const JobEvent& event) const;
 
   ProgressOptions options_;
   Sink sink_;
-  std::array<std::optional<Running>, 5> running_;  ///< by Stage
-  std::size_t lines_drawn_ = 0;                    ///< of stages under way, the cursor on the last
+  std::array<std::optional<RunningStage>, 5> running_;  ///< by Stage
+  std::size_t lines_drawn_ = 0;  ///< of stages under way, the cursor on the last
   std::optional<double> drawn_at_;
   std::optional<double> told_at_;  ///< plain: when the latest line on progress was written
   std::uint64_t told_epoch_ = 0;
