@@ -73,6 +73,12 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(monitor->owed()->rowid == 6);
   monitor->acknowledge(6);
   CHECK(monitor->owed() == std::nullopt);
+  for (std::int64_t i = 7; i <= 9; ++i) {
+    record(i, std::byte{1});
+    say(i, 0);
+  }
+  REQUIRE(monitor->due(now + 5min).has_value());
+  CHECK(monitor->owed()->rowid == 9);
 }
 
 TEST_CASE_FIXTURE(Fixture, "FeedbackMonitor: made anew on its store it goes on where it was") {
