@@ -281,7 +281,7 @@ class Deployer final : public Actor {
              [this](const std::exception_ptr& thrown) { abandon(text_of(thrown)); });
   }
 
-  void abandon(const std::string& why) {
+  void abandon(std::string why) {
     const DeployedVersion candidate = *rollout_.candidate();
     rollout_.abandon();
     replicas_.unload(candidate.version);
