@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "actors/checkpointer/save_version.hpp"
+#include "actors/coordinator/data_preparation.hpp"
 #include "actors/coordinator/evaluation.hpp"
 #include "actors/coordinator/job_files.hpp"
 #include "actors/coordinator/prepared_job.hpp"
@@ -82,6 +83,7 @@ class Coordinator final : public Actor {
         here = {head.getRole(), head.getPath(), head.getIncarnation()};
       });
       members_[here.path] = here;
+      if (here.role == "loader") preparation_->join(here.path);
       if (job_) join(here);
     });
     on.tell<wire::VersionReady>([this](const Frame& frame) {
@@ -149,18 +151,18 @@ class Coordinator final : public Actor {
 
   void prepare() {
     begin_stage(Stage::prepare, 0, {});
-    context_.executor({.name = "prepare"})
-        .run_as(
-            "prepare the data",
-            [sections = sections_, cache = cache_] {
-              return prepare_job(posix_files(), sections, cache);
-            },
-            [this](PreparedJob job) {
-              job_ = std::move(job);
-              end_stage(Stage::prepare, job_->report);
-              train();
-            },
-            [this](const std::exception_ptr& thrown) { fail_if_input(thrown); });
+    preparation_.emplace(
+        context_, sections_, cache_,
+        [this](std::size_t done, std::size_t tasks) {
+          tell(StageProgress{Stage::prepare, done, tasks});
+        },
+        [this](PreparedJob job) {
+          job_ = std::move(job);
+          end_stage(Stage::prepare, job_->report);
+          train();
+        },
+        [this](const std::exception_ptr& thrown) { fail_if_input(thrown); });
+    preparation_->start();
   }
 
   /// What is wrong with what was given stays wrong, however often it is tried.
@@ -389,6 +391,7 @@ class Coordinator final : public Actor {
   Ref observer_;
   std::map<std::string, Here> members_;
   std::set<std::string> loaders_;  // that have the data
+  std::optional<DataPreparation> preparation_;
   std::optional<PreparedJob> job_;
   std::optional<Training> training_;
   std::optional<Evaluation> evaluation_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "actors/job/membership.hpp"
 #include "actors/loader/loader_work.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
@@ -34,15 +35,13 @@ class Loader final : public Actor {
  public:
   Loader(Context& context, const Parameters& with)
       : work_{std::make_shared<LoaderWork>(posix_files(), Corruption::parse(with.text("corrupt")))},
-        queue_{static_cast<std::size_t>(with.integer("queue"))} {
+        queue_{static_cast<std::size_t>(with.integer("queue"))},
+        membership_{context, with.text("coordinator"), "loader"} {
     ExecutorOptions options;
     options.name = "loader";
     options.max_queued = queue_;
     options.deadline = with.duration("deadline");
     executor_ = &context.executor(options);
-    if (with.text("coordinator").empty()) return;
-    context.tell<wire::LoaderReady>(context.ref(with.text("coordinator")),
-                                    serialization::make_frame<wire::LoaderReady>([](auto) {}));
   }
 
   void handles(Handlers& on) override {
@@ -73,6 +72,7 @@ class Loader final : public Actor {
   std::shared_ptr<LoaderWork> work_;  // of the executor's thread, which may outlive this
   std::size_t queue_;
   Executor* executor_ = nullptr;
+  Membership membership_;
 };
 
 ParameterSchema parameter(std::string name, ParameterType type, std::string help,
@@ -96,13 +96,13 @@ void add_loader_types(Registry& registry) {
   deadline.minimum = 0.001;
   ParameterSchema queue =
       parameter("queue", ParameterType::integer,
-                "How many questions may wait; one more is refused.", std::int64_t{64});
+                "How many questions may wait; one more is refused.", std::int64_t{4096});
   queue.minimum = 1;
   queue.maximum = 65'536;
   type.parameters = {
       parameter(
-          "coordinator", ParameterType::text,
-          "Who is told that the loader has started, a path, as from its supervisor; empty: nobody.",
+          "coordinator", ParameterType::path,
+          "The job's coordinator; empty: none.",
           std::string{}),
       std::move(deadline), std::move(queue),
       parameter("corrupt", ParameterType::text,

@@ -132,6 +132,10 @@ Predictor Predictor::load(const std::string& folder, const PredictorOptions& opt
   return Predictor{std::unique_ptr<Impl>{new Impl{model, std::move(device), std::move(runner)}}};
 }
 
+gpu::DType Predictor::dtype() const {
+  return impl_->model->prepared.dtype;
+}
+
 const gpu::Shape& Predictor::shape() const {
   return impl_->model->prepared.shape;
 }

@@ -35,6 +35,8 @@ class Predictor {
 
   /// Of one raw sample, before the transforms, which the predictor applies.
   const gpu::Shape& shape() const;
+  /// What it was prepared in: u8 or f32.
+  gpu::DType dtype() const;
   /// 0: it predicts a value.
   std::int64_t classes() const;
   /// One a class, or none if the data had no names.

@@ -6,10 +6,13 @@
 #include "actors/aggregator/aggregator.hpp"
 #include "actors/checkpointer/checkpointer.hpp"
 #include "actors/coordinator/coordinator.hpp"
+#include "actors/deployer/deployer.hpp"
 #include "actors/evaluator/evaluator.hpp"
+#include "actors/feedback/feedback.hpp"
 #include "actors/job/train_spec.hpp"
 #include "actors/loader/data_spec.hpp"
 #include "actors/loader/loader.hpp"
+#include "actors/pipeline/model_servable.hpp"
 #include "actors/pipeline/prepared_rows.hpp"
 #include "actors/pipeline/short_form.hpp"
 #include "actors/trainer/trainer.hpp"
@@ -30,6 +33,8 @@ void add_roles(runtime::Registry& registry) {
   add_checkpointer_type(registry);
   add_trainer_type(registry);
   add_evaluator_types(registry, open_prepared_rows);
+  add_deployer_types(registry, load_model_servable);
+  add_feedback_types(registry);
   registry.add_short_form(pipeline_short_form(std::max(1U, std::thread::hardware_concurrency())));
 }
 
