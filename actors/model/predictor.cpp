@@ -84,7 +84,7 @@ struct Predictor::Impl {
                       ", got " + std::to_string(row[k])};
     }
     const std::size_t features = runner.features().size() / static_cast<std::size_t>(runner.rows());
-    // No draws are left in the chain, but for the window of a crop, which is so the same for every row.
+    // No random transform is left in the chain, so seed and position do not matter.
     model->transforms.apply(
         raw, 0, 0, std::as_writable_bytes(runner.features().subspan(at * features, features)),
         scratch);

@@ -27,14 +27,16 @@ bool varies(const Transform& transform) {
   return std::holds_alternative<gpu::Shift>(transform) ||
          std::holds_alternative<gpu::Rotate>(transform) ||
          std::holds_alternative<gpu::Flip>(transform) ||
+         std::holds_alternative<gpu::Crop>(transform) ||
          std::holds_alternative<gpu::Cutout>(transform) ||
          std::holds_alternative<gpu::Noise>(transform);
 }
 
+/// A crop that keeps the shape can be left out like the other random ones, which always keep it.
 bool keeps_shape(const Transform& transform, const Shape& shape) {
-  const auto* crop = std::get_if<gpu::Crop>(&transform);
-  return crop != nullptr && shape.rank() == 3 && crop->height == shape[0] &&
-         crop->width == shape[1];
+  const auto* const crop = std::get_if<gpu::Crop>(&transform);
+  return crop == nullptr ||
+         (shape.rank() == 3 && crop->height == shape[0] && crop->width == shape[1]);
 }
 
 /// A list's numbers; true and false are 1 and 0.
@@ -129,8 +131,12 @@ PreparedFacts read_prepared_facts(SpecReader& section) {
 std::vector<Transform> evaluation_transforms(std::vector<SpecReader::Named> list,
                                              const PreparedFacts& prepared) {
   std::vector<Transform> chain;
-  Shape shape = prepared.shape;
+  // Pixels become f32 as they are, unless a scale says how.
   DType dtype = prepared.dtype;
+  if (dtype != DType::f32 && (list.empty() || list.front().name != "scale")) {
+    chain.emplace_back(gpu::Scale{});
+    dtype = DType::f32;
+  }
   for (SpecReader::Named& item : list) {
     gpu::TransformAttributes attributes;
     for (const std::string& key : item.with.keys())
@@ -139,17 +145,20 @@ std::vector<Transform> evaluation_transforms(std::vector<SpecReader::Named> list
       attributes = {{"mean", prepared.mean}, {"deviation", prepared.deviation}};
     try {
       Transform transform = gpu::make_transform(item.name, attributes);
-      if (varies(transform) || keeps_shape(transform, shape)) continue;
-      const gpu::Checked checked = gpu::check(transform, shape, dtype);
+      if (varies(transform)) {
+        if (!keeps_shape(transform, prepared.shape))
+          item.with.problem("expected the size of the sample, " + gpu::to_string(prepared.shape) +
+                            ", since a random crop is left out where nothing is random");
+        continue;
+      }
+      const gpu::Checked checked = gpu::check(transform, prepared.shape, dtype);
       for (const std::string& problem : checked.problems) item.with.problem(problem);
-      shape = checked.shape;
       dtype = checked.dtype;
       chain.push_back(std::move(transform));
     } catch (const Error& error) {
       item.with.problem(error.what());
     }
   }
-  if (dtype != DType::f32) chain.emplace_back(gpu::Scale{1, 0});
   return chain;
 }
 

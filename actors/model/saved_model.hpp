@@ -29,9 +29,9 @@ struct PreparedFacts {
 };
 PreparedFacts read_prepared_facts(SpecReader& section);
 
-/// The transforms of a list as they are for evaluation and prediction: without what varies samples at random (shift,
-/// rotate, flip, cutout, noise, and a crop that keeps the shape), a `normalize` without values with those that were
-/// measured, and an f32 result where nothing else makes it one. What cannot be read becomes a problem.
+/// The transforms of a list as they are for evaluation and prediction: without the random ones (shift, rotate, flip, crop,
+/// cutout, noise), a `normalize` without values with those that were measured, and samples in u8 made f32 first, unless
+/// the list begins with a scale. What cannot be read, or a crop that would change the shape, becomes a problem.
 std::vector<gpu::Transform> evaluation_transforms(std::vector<SpecReader::Named> list,
                                                   const PreparedFacts& prepared);
 

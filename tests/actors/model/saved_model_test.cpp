@@ -88,15 +88,19 @@ TEST_CASE("saved model: what varies samples is left out of the transforms") {
                      {"noise": {"deviation": "0.1"}}, {"normalize": {}}])",
           facts,
           problems) == std::vector<gpu::Transform>{gpu::Scale{2, 0}, gpu::Normalize{{1.5}, {2.5}}});
-  CHECK(chain_of(R"([{"scale": {"factor": 2}}, {"crop": {"height": 4, "width": 4}},
-                     {"normalize": {"mean": [1], "deviation": [2]}}])",
-                 facts,
-                 problems) == std::vector<gpu::Transform>{gpu::Scale{2, 0}, gpu::Crop{4, 4, 0},
-                                                          gpu::Normalize{{1}, {2}}});
-  CHECK(chain_of("[]", facts, problems) == std::vector<gpu::Transform>{gpu::Scale{1, 0}});
+  CHECK(chain_of(R"([{"scale": {"factor": 2}}, {"normalize": {"mean": [1], "deviation": [2]}}])",
+                 facts, problems) ==
+        std::vector<gpu::Transform>{gpu::Scale{2, 0}, gpu::Normalize{{1}, {2}}});
+  CHECK(chain_of("[]", facts, problems) == std::vector<gpu::Transform>{gpu::Scale{}});
+  CHECK(chain_of(R"([{"flip": {}}, "normalize"])", facts, problems) ==
+        std::vector<gpu::Transform>{gpu::Scale{}, gpu::Normalize{{1.5}, {2.5}}});
   CHECK(problems.empty());
   chain_of(R"(["scal", {"scale": {"factor": "x"}}, {"scale": {"factr": 1}}])", facts, problems);
   CHECK(problems.size() >= 3);
+  problems.clear();
+  chain_of(R"([{"scale": {"factor": 2}}, {"crop": {"height": 4, "width": 4}}])", facts, problems);
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].pointer == "/1/crop");
   problems.clear();
   facts.mean = {};
   chain_of(R"([{"scale": {"factor": 2}}, "normalize"])", facts, problems);

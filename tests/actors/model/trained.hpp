@@ -109,7 +109,7 @@ struct Training {
   std::int64_t classes = 4;
   std::string shape = "[8, 8, 1]", dtype = "u8";
   std::string transforms =
-      R"([{"shift": {"pixels": "1"}}, {"scale": {"factor": "0.0625"}}, "normalize"])";
+      R"([{"scale": {"factor": "0.0625"}}, {"shift": {"pixels": "1"}}, "normalize"])";
   std::string layers =
       R"(["flatten", {"dense": {"units": "24"}}, "batch_norm", "relu", {"dropout": {"rate": "0.1"}},
       {"dense": {"units": "4", "name": "logits"}}])";
