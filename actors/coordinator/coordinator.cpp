@@ -182,8 +182,8 @@ class Coordinator final : public Actor {
   }
 
   void train() {
-    write_atomically(posix_files(), folder_ + "/prepared",
-                     std::as_bytes(std::span{job_->data_folder + '\n'}));
+    const std::string pointer = job_->data_folder + '\n';
+    write_atomically(posix_files(), folder_ + "/prepared", std::as_bytes(std::span{pointer}));
     evaluation_.emplace(
         context_, job_->data_folder, sections_.evaluate == "null" ? "{}" : sections_.evaluate,
         job_->evaluate.parts,

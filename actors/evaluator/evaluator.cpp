@@ -162,8 +162,7 @@ void add_evaluator_types(runtime::Registry& registry, OpenRows open) {
   within.default_value = runtime::ParameterValue{Duration{10min}};
   within.minimum = 0.001;
   runtime::ParameterSchema coordinator{"coordinator", ParameterType::path,
-                                       "The job's coordinator; empty: none."};
-  coordinator.default_value = runtime::ParameterValue{std::string{}};
+                                       "The job's coordinator."};
   type.parameters = {coordinator, threads, backend, within};
   type.make = [open = std::move(open)](runtime::Context& context, const Parameters& with) {
     return std::make_unique<Evaluator>(context, with, open);

@@ -100,10 +100,7 @@ void add_loader_types(Registry& registry) {
   queue.minimum = 1;
   queue.maximum = 65'536;
   type.parameters = {
-      parameter(
-          "coordinator", ParameterType::path,
-          "The job's coordinator; empty: none.",
-          std::string{}),
+      ParameterSchema{"coordinator", ParameterType::path, "The job's coordinator."},
       std::move(deadline), std::move(queue),
       parameter("corrupt", ParameterType::text,
                 "For tests: a fault at a position, as in skip:1234, double:1234 or swap:1234; "

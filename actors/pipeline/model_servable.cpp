@@ -16,7 +16,7 @@ constexpr std::int64_t batch_rows = 64;
 class ModelServable final : public Servable {
  public:
   explicit ModelServable(const std::string& folder)
-      : predictor_{Predictor::load(folder, {.batch = batch_rows})} {
+      : predictor_{Predictor::load(folder, options())} {
     const gpu::Shape& shape = predictor_.shape();
     const bool bytes = predictor_.dtype() == gpu::DType::u8;
     info_.inputs = {{"features", bytes ? "UINT8" : "FP32", {shape.dims().begin(), shape.dims().end()}}};
@@ -46,6 +46,12 @@ class ModelServable final : public Servable {
   }
 
  private:
+  static PredictorOptions options() {
+    PredictorOptions options;
+    options.batch = batch_rows;
+    return options;
+  }
+
   Predictor predictor_;
   ServableInfo info_;
 };
