@@ -5,14 +5,12 @@
 #include <charconv>
 #include <limits>
 
-#include "gpu/shape.hpp"
 #include "gpu/transform/make_transform.hpp"
 #include "runtime/base/error.hpp"
 
 namespace troupe::actors {
 namespace {
 
-constexpr std::int64_t most_classes = 1 << 20;
 constexpr double largest = std::numeric_limits<float>::max();
 constexpr std::array<std::string_view, 2> formats{"idx", "csv"};
 constexpr std::array<std::string_view, 3> missing_values{"drop", "zero", "mean"};
@@ -69,21 +67,6 @@ void read_csv(SpecReader& reader, DataSpec& spec) {
   }
 }
 
-void read_shape(SpecReader& reader, DataSpec& spec) {
-  spec.shape = reader.integers("shape");
-  constexpr std::int64_t most = 1 << 28;
-  std::int64_t elements = 1;
-  bool fits = spec.shape.size() <= 3;
-  for (const std::int64_t dim : spec.shape) {
-    fits = fits && dim >= 1 && dim <= most / elements;
-    if (fits) elements *= dim;
-  }
-  if (fits) return;
-  reader.problem("shape", "expected up to 3 dimensions of 1 or more, with at most " +
-                              std::to_string(most) + " elements");
-  spec.shape.clear();
-}
-
 void read_transform(SpecReader::Named& named, PreprocessSpec& spec) {
   gpu::TransformAttributes attributes;
   for (const std::string& key : named.with.keys()) {
@@ -111,6 +94,21 @@ void read_transform(SpecReader::Named& named, PreprocessSpec& spec) {
 
 }  // namespace
 
+gpu::Shape read_shape(SpecReader& reader, std::string_view key) {
+  const std::vector<std::int64_t> dims = reader.integers(key);
+  constexpr std::int64_t most = 1 << 28;
+  std::int64_t elements = 1;
+  bool fits = dims.size() <= 3;
+  for (const std::int64_t dim : dims) {
+    fits = fits && dim >= 1 && dim <= most / elements;
+    if (fits) elements *= dim;
+  }
+  if (fits) return gpu::Shape{dims};
+  reader.problem(key, "expected up to 3 dimensions of 1 or more, with at most " +
+                          std::to_string(most) + " elements, got others");
+  return {};
+}
+
 DataSpec read_data_spec(SpecReader& reader, const std::string& base) {
   DataSpec spec;
   spec.base = base;
@@ -124,7 +122,7 @@ DataSpec read_data_spec(SpecReader& reader, const std::string& base) {
     spec.test = read_files(test, spec.format, base);
   }
   if (spec.format == DataSpec::Format::csv) read_csv(reader, spec);
-  read_shape(reader, spec);
+  spec.shape = read_shape(reader, "shape");
   spec.class_names = reader.texts("class_names");
   const auto named = static_cast<std::int64_t>(spec.class_names.size());
   spec.classes =

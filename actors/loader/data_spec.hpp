@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/job/spec_reader.hpp"
+#include "gpu/shape.hpp"
 #include "gpu/transform/transform.hpp"
 
 namespace troupe::actors {
@@ -41,7 +42,7 @@ struct DataSpec {
   bool header = true;
   char separator = ',';
   LabelColumn label = LastColumn{};
-  std::vector<std::int64_t> shape;
+  gpu::Shape shape;  ///< rank 0: the file's own
   std::int64_t classes = 0;
   std::vector<std::string> class_names;
   std::string base;  ///< what relative files were resolved by
@@ -83,6 +84,10 @@ struct PreprocessSpec {
 
 /// @param data what is preprocessed: decides whether a test share may be split off.
 PreprocessSpec read_preprocess_spec(SpecReader& reader, const DataSpec& data);
+
+constexpr std::int64_t most_classes = 1 << 20;
+/// Up to 3 dimensions of 1 or more; rank 0 if the key is absent or at fault.
+gpu::Shape read_shape(SpecReader& reader, std::string_view key);
 
 /// Both out of their texts. @throws Error bad_input with all problems.
 DataSpec parse_data_spec(std::string_view json, const std::string& base);

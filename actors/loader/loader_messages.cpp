@@ -211,7 +211,7 @@ MeasurePartQuestion read_measure_part(const Frame& frame) {
     question.layout.classes = head.getClasses();
   });
   question.layout.shape = gpu::Shape{dims};
-  constexpr std::int64_t most_elements = 1 << 28, most_classes = 1 << 20;
+  constexpr std::int64_t most_elements = 1 << 28;
   const std::int64_t elements = question.layout.shape.elements();
   if (dims.empty() || elements < 1 || elements > most_elements || question.layout.classes < 0 ||
       question.layout.classes > most_classes) {

@@ -1,6 +1,7 @@
 #include "actors/loader/measure_part.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "actors/loader/clean_part.hpp"
@@ -75,15 +76,14 @@ Measured merged(std::span<const MeasuredPart> parts, const PreprocessSpec& spec)
   const gpu::Moments all = gpu::merged(moments);
   if (!spec.measured_at) return result;
   result.normalize = {{}, {}};
+  const auto count = static_cast<double>(all.count());
   for (const gpu::Moments::Sums& sums : all.sums()) {
-    if (sums.smallest == sums.largest) {
-      result.normalize.mean.push_back(sums.smallest);
-      result.normalize.deviation.push_back(1);
-      continue;
-    }
-    const gpu::Normalize one = gpu::Moments{all.count(), {sums}}.normalize();
-    result.normalize.mean.push_back(one.mean[0]);
-    result.normalize.deviation.push_back(one.deviation[0]);
+    const double mean = sums.values / count;
+    const double variance = sums.squares / count - mean * mean;
+    // Of values that are equal, or nearly so, the variance is what rounding left.
+    const bool constant = sums.smallest == sums.largest || !(variance > 0);
+    result.normalize.mean.push_back(sums.smallest == sums.largest ? sums.smallest : mean);
+    result.normalize.deviation.push_back(constant ? 1 : std::sqrt(variance));
   }
   return result;
 }

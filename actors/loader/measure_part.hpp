@@ -25,7 +25,8 @@ MeasuredPart measure_part(const RecordLayout& layout, const PreprocessSpec& spec
 
 /// What the training split is like.
 struct Measured {
-  /// One pair, or one a channel. A channel of one value only has deviation 1, so that it becomes 0.
+  /// One pair, or one a channel. A channel of one value only has deviation 1, so that it becomes 0 (Moments::normalize
+  /// would refuse it, but tables have such columns, and border pixels are such).
   gpu::Normalize normalize;
   std::vector<std::uint64_t> class_counts;
 };

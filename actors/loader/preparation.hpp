@@ -28,7 +28,7 @@ std::string prepared_name(const DataSpec& data, const PreprocessSpec& preprocess
                           std::uint64_t seed);
 
 /// The reduce: takes cleaned parts in order, drops duplicates, splits, and writes the folder of prepared data, first
-/// under a temporary name. Holds no records, but 16 bytes of each where duplicates are dropped. Not thread-safe.
+/// under a temporary name. Holds no records, but where duplicates are dropped a hash of each. Not thread-safe.
 class Preparation {
  public:
   /// @param folder where the data will be. @throws Error bad_input if that name is taken; as the file system does.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/job/spec_reader.hpp"
 #include "actors/loader/raw_source.hpp"
 #include "actors/loader/record_layout.hpp"
 #include "gpu/transform/transform.hpp"
@@ -41,9 +42,16 @@ struct PreparedManifest {
   File quarantine;
 };
 
-/// The members of a checkpoint's "prepared" and of the manifest alike, as one JSON text: shape, dtype, classes,
-/// class_names, measured.
+/// What a model must know of the data that it was trained with, also once that is gone: a checkpoint's "prepared".
+struct PreparedSummary {
+  RecordLayout layout;
+  gpu::Normalize measured;
+  std::vector<std::string> class_names;
+};
+/// As one JSON text: shape, dtype, classes, measured: {mean, deviation}, class_names.
 std::string prepared_json(const PreparedManifest& manifest);
+/// Reads that; scalars may be texts.
+PreparedSummary read_prepared(SpecReader& reader);
 
 std::string encode_prepared_manifest(const PreparedManifest& manifest);
 /// @throws Error corrupted, beginning with `where`, for text that is not byte by byte what was encoded, unsupported for

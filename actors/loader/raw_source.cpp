@@ -23,8 +23,8 @@ std::string_view to_string(Reason reason) {
 }
 
 gpu::Shape sample_shape(const DataSpec& spec, const gpu::Shape& of_file, const std::string& file) {
-  std::vector<std::int64_t> dims{of_file.dims().begin(), of_file.dims().end()};
-  if (!spec.shape.empty()) dims = spec.shape;
+  const gpu::Shape& from = spec.shape.rank() > 0 ? spec.shape : of_file;
+  std::vector<std::int64_t> dims{from.dims().begin(), from.dims().end()};
   if (dims.empty() || dims.size() == 2) dims.push_back(1);
   const gpu::Shape shape{dims};
   if (shape.elements() != of_file.elements()) {

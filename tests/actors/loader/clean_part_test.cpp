@@ -35,6 +35,31 @@ std::vector<Left> left_of(const CleanedPart& part) {
   return left;
 }
 
+/// Samples of u8 and their labels, as idx files.
+struct IdxCase {
+  IdxCase(const std::string& samples, const std::string& labels, char width) {
+    const auto count = [](std::size_t n) {
+      return std::string{"\0\0\0", 3} + static_cast<char>(n);
+    };
+    write("x", std::string{"\0\0\x08\x02", 4} +
+                   count(samples.size() / static_cast<std::size_t>(width)) +
+                   count(static_cast<std::size_t>(width)) + samples);
+    write("y", std::string{"\0\0\x08\x01", 4} + count(labels.size()) + labels);
+    data = parse_data_spec(
+        R"({"format": "idx", "train": {"features": "x", "labels": "y"}, "classes": 3})",
+        folder.path());
+  }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream{folder.path() + '/' + name, std::ios::binary} << text;
+  }
+  PreprocessSpec preprocess(const std::string& json) const {
+    return parse_preprocess_spec(json, data);
+  }
+
+  TemporaryFolder folder;
+  DataSpec data;
+};
+
 using Rows = std::vector<std::vector<float>>;
 
 }  // namespace
@@ -157,4 +182,27 @@ TEST_CASE("parts cut a file at every 4096 records, and there are no others") {
   CHECK(clean_part(raw, {false, 1}, {}).numbers == std::vector<std::uint64_t>{4096});
   CHECK(code_of([&] { clean_part(raw, {false, 2}, {}); }) == ErrorCode::bad_input);
   CHECK(code_of([&] { clean_part(raw, {true, 0}, {}); }) == ErrorCode::bad_input);
+}
+
+TEST_CASE("samples in bytes stay bytes, padded to whole words, unless they are clipped") {
+  const IdxCase files{"\x01\x02\x03\xff\x05\x06", "\x01\x03", 3};
+  const RawData raw{files.data, files.preprocess("{}")};
+  CHECK(raw.layout().dtype == gpu::DType::u8);
+  CHECK(raw.layout().shape == gpu::Shape{3});
+  const CleanedPart part = clean_part(raw, {}, {});
+  CHECK(std::string{reinterpret_cast<const char*>(part.records.data()), part.records.size()} ==
+        std::string{"\x01\x02\x03\0\x01\0\0\0", 8});
+  CHECK(part.rejections ==
+        std::vector<Rejection>{
+            {1, 0, Reason::bad_label, "expected a whole number from 0 to 2, got 3.000000"}});
+  const RawData clips{files.data, files.preprocess(R"({"outliers": {"high": 1.5}})")};
+  CHECK(clips.layout().dtype == gpu::DType::f32);
+  CHECK(rows_of(clips, clean_part(clips, {}, {})) == Rows{{1, 1.5F, 1.5F}});
+}
+
+TEST_CASE("samples and labels that do not belong together are refused") {
+  const IdxCase files{"\x01\x02\x03", "\x01\x02", 3};
+  CHECK(code_of([&] {
+          const RawData raw{files.data, files.preprocess("{}")};
+        }) == ErrorCode::bad_input);
 }

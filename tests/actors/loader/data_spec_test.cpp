@@ -34,7 +34,7 @@ TEST_CASE("a data section is read, its files beside the base") {
   CHECK_FALSE(spec.header);
   CHECK(spec.separator == ';');
   CHECK(std::get<std::size_t>(spec.label) == 3);
-  CHECK(spec.shape == std::vector<std::int64_t>{8, 8});
+  CHECK(spec.shape == gpu::Shape{8, 8});
   CHECK(spec.classes == 2);
   CHECK(spec.class_names.size() == 2);
   CHECK(parse_data_spec(idx, "d").train.labels == "d/b");
