@@ -49,7 +49,8 @@ class TemporaryFolder {
  public:
   TemporaryFolder() {
     path_ = (std::filesystem::temp_directory_path() / "troupe-XXXXXX").string();
-    if (::mkdtemp(path_.data()) == nullptr) throw Error{ErrorCode::exhausted, "no temporary folder"};
+    if (::mkdtemp(path_.data()) == nullptr)
+      throw Error{ErrorCode::exhausted, "no temporary folder"};
   }
   ~TemporaryFolder() {
     std::error_code ignored;
@@ -90,8 +91,10 @@ std::string config_text(const std::string& data, unsigned shards, unsigned epoch
          "\ndata:\n  format: csv\n  train: {file: " + data +
          "}\n  header: false\n  label: last\n  shape: [8, 8, 1]\n  classes: 10\n"
          "preprocess:\n  split: {validation: 0.1, test: 0.1}\n"
-         "  transforms:\n    - scale: {factor: 0.0625}\n    - shift: {pixels: 1, subpixel: true}\n    - normalize\n"
-         "model:\n  - flatten\n  - dense: {units: 96}\n  - batch_norm\n  - relu\n  - dropout: {rate: 0.1}\n"
+         "  transforms:\n    - scale: {factor: 0.0625}\n    - shift: {pixels: 1, subpixel: true}\n "
+         "   - normalize\n"
+         "model:\n  - flatten\n  - dense: {units: 96}\n  - batch_norm\n  - relu\n  - dropout: "
+         "{rate: 0.1}\n"
          "  - dense: {units: 10}\n"
          "train:\n  epochs: " +
          std::to_string(epochs) + "\n  batch: 96\n  shards: " + std::to_string(shards) +
@@ -112,24 +115,30 @@ Reference compute_alone(const JobSections& sections, const std::string& cache) {
   BatchMaker batches{data, parse_preprocess_spec(sections.preprocess, data_spec), sections.seed};
   const auto device = gpu::make_cpu_device();
   gpu::nn::LocalJob job{prepared.job->graph(), *device, prepared.job->spec()};
-  const gpu::nn::BatchSource source = [&](PositionRange positions, std::span<std::byte* const> inputs) {
+  const gpu::nn::BatchSource source = [&](PositionRange positions,
+                                          std::span<std::byte* const> inputs) {
     batches.fill(positions, inputs);
   };
   while (job.next_step() < prepared.job->steps()) job.step(source);
-  return {serialization::to_hex(serialization::state_hash(job.layout(), job.state(), job.next_step())),
-          prepared.job->steps()};
+  return {
+      serialization::to_hex(serialization::state_hash(job.layout(), job.state(), job.next_step())),
+      prepared.job->steps()};
 }
 
 /// What is wrong with a ledger: nothing, if each shard of each step consumed what it had to.
 std::string audit(const std::string& run_folder, const JobSections& sections, std::uint64_t steps) {
-  const PreparedJob prepared = prepare_job(posix_files(), sections, std::filesystem::path{run_folder}.parent_path().parent_path() / "prepared");
+  const PreparedJob prepared =
+      prepare_job(posix_files(), sections,
+                  std::filesystem::path{run_folder}.parent_path().parent_path() / "prepared");
   const PreparedData data = PreparedData::open(posix_files(), prepared.data_folder);
   const DataSpec data_spec = parse_data_spec(sections.data, sections.base);
-  const BatchMaker batches{data, parse_preprocess_spec(sections.preprocess, data_spec), sections.seed};
+  const BatchMaker batches{data, parse_preprocess_spec(sections.preprocess, data_spec),
+                           sections.seed};
   const LedgerReader ledger{posix_files(), run_folder + "/ledger"};
   if (ledger.fault()) return *ledger.fault();
   if (ledger.steps() != steps)
-    return "the ledger has " + std::to_string(ledger.steps()) + " steps of " + std::to_string(steps);
+    return "the ledger has " + std::to_string(ledger.steps()) + " steps of " +
+           std::to_string(steps);
   for (std::uint64_t step = 0; step < steps; ++step) {
     const LedgerEntry entry = ledger.entry(step);
     for (std::uint32_t s = 0; s < prepared.job->shards(); ++s) {
@@ -170,8 +179,8 @@ class Injector {
   void wait() {
     const double u = std::generate_canonical<double, 32>(random_);
     const auto until = std::chrono::steady_clock::now() +
-                       std::chrono::microseconds{static_cast<std::int64_t>(
-                           1000.0 * schedule_.mean_ms * (0.2 + 1.6 * u))};
+                       std::chrono::microseconds{
+                           static_cast<std::int64_t>(1000.0 * schedule_.mean_ms * (0.2 + 1.6 * u))};
     while (!ended_ && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(1ms);
   }
 
@@ -214,22 +223,24 @@ struct Outcome {
   unsigned struck = 0;
 };
 
-Outcome run_under_faults(const Schedule& schedule, const std::string& config, runtime::Registry& registry,
-                         const std::string& folder) {
+Outcome run_under_faults(const Schedule& schedule, const std::string& config,
+                         runtime::Registry& registry, const std::string& folder) {
   PipelineOptions options;
   options.node.log_descriptor = std::getenv("TROUPE_TEST_LOG") != nullptr ? 2 : -1;
   options.runs = folder + "/runs-" + std::to_string(schedule.seed);
   options.prepared = folder + "/prepared";
   options.config.isolation_available = true;
-  options.config.overrides = {
-      {"job.trainer.replicas", std::to_string(schedule.trainers)},
-      {"job.loader.replicas", std::to_string(schedule.loaders)},
-      {"job.intensity", "10000"},
-      {"job.backoff", "{first: 0s}"},
-      {"job.trainer.with.backup_after", "100ms"}};
-  if (schedule.isolated_trainers) options.config.overrides.push_back({"job.trainer.isolation", "process"});
-  if (schedule.isolated_aggregator) options.config.overrides.push_back({"job.aggregator.isolation", "process"});
-  if (schedule.isolated_loaders) options.config.overrides.push_back({"job.loader.isolation", "process"});
+  options.config.overrides = {{"job.trainer.replicas", std::to_string(schedule.trainers)},
+                              {"job.loader.replicas", std::to_string(schedule.loaders)},
+                              {"job.intensity", "10000"},
+                              {"job.backoff", "{first: 0s}"},
+                              {"job.trainer.with.backup_after", "100ms"}};
+  if (schedule.isolated_trainers)
+    options.config.overrides.push_back({"job.trainer.isolation", "process"});
+  if (schedule.isolated_aggregator)
+    options.config.overrides.push_back({"job.aggregator.isolation", "process"});
+  if (schedule.isolated_loaders)
+    options.config.overrides.push_back({"job.loader.isolation", "process"});
   Pipeline pipeline = Pipeline::from_yaml(config, registry, options);
   Injector injector{schedule};
   std::thread thread;
@@ -283,7 +294,8 @@ Schedule make_schedule(std::uint64_t seed) {
   } else {
     schedule.roles = all_roles;
   }
-  const bool processes = schedule.isolated_trainers || schedule.isolated_aggregator || schedule.isolated_loaders;
+  const bool processes =
+      schedule.isolated_trainers || schedule.isolated_aggregator || schedule.isolated_loaders;
   schedule.mean_ms = processes ? 60 : 30;
   return schedule;
 }
@@ -296,7 +308,8 @@ int main(int argc, char** argv) {
   if (const auto worker = runtime::worker_main(argc, argv, registry)) return *worker;
   const std::uint64_t schedules = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 20;
   const std::uint64_t first = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
-  const std::string data = std::filesystem::absolute(argc > 3 ? argv[3] : "apps/pipelines/data/optdigits.csv.gz");
+  const std::string data =
+      std::filesystem::absolute(argc > 3 ? argv[3] : "apps/pipelines/data/optdigits.csv.gz");
   const TemporaryFolder folder;
 
   constexpr unsigned epochs = 120;
@@ -312,8 +325,13 @@ int main(int argc, char** argv) {
     for (const runtime::ChildSpec& job : pipeline.config().root.children) {
       if (job.name != "job") continue;
       const runtime::Parameters& with = job.supervisor->children.front().parameters;
-      sections[shards] = {with.structure("data"),  with.structure("preprocess"), with.structure("model"),
-                          with.structure("train"), with.structure("evaluate"),   3, folder.path()};
+      sections[shards] = {with.structure("data"),
+                          with.structure("preprocess"),
+                          with.structure("model"),
+                          with.structure("train"),
+                          with.structure("evaluate"),
+                          3,
+                          folder.path()};
     }
     references[shards] = compute_alone(sections[shards], folder.path() + "/prepared");
   }
@@ -324,8 +342,10 @@ int main(int argc, char** argv) {
     const Schedule schedule = make_schedule(first + n);
     const Reference& reference = references.at(schedule.shards);
     const auto began = std::chrono::steady_clock::now();
-    const Outcome outcome = run_under_faults(schedule, configs.at(schedule.shards), registry, folder.path());
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    const Outcome outcome =
+        run_under_faults(schedule, configs.at(schedule.shards), registry, folder.path());
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     std::string wrong;
     if (!outcome.result.ok) {
       wrong = "it did not end well: " + outcome.result.reason;
@@ -335,8 +355,9 @@ int main(int argc, char** argv) {
       wrong = audit(outcome.result.run_folder, sections.at(schedule.shards), reference.steps);
     }
     const bool enough = outcome.struck >= fewest_faults;
-    std::printf("%s%s: %u faults, %.1f s%s\n", wrong.empty() ? "" : "FAILED: ", text_of(schedule).c_str(),
-                outcome.struck, seconds, enough ? "" : " (too few, not counted)");
+    std::printf("%s%s: %u faults, %.1f s%s\n",
+                wrong.empty() ? "" : "FAILED: ", text_of(schedule).c_str(), outcome.struck, seconds,
+                enough ? "" : " (too few, not counted)");
     if (!wrong.empty()) std::printf("  %s\n", wrong.c_str());
     std::fflush(stdout);
     failed = failed || !wrong.empty();
