@@ -124,7 +124,8 @@ TEST_CASE("JOB-2, JOB-5: parts in any order, twice and overlapping, give the bit
       std::ranges::shuffle(nodes, random);
       for (const Subtree node : nodes) {
         CHECK((sum.missing().empty()) == sum.complete());
-        const Frame part = compute(random() % 2 == 0 ? one : two, *job, step, node, before->state());
+        const Frame part =
+            compute(random() % 2 == 0 ? one : two, *job, step, node, before->state());
         CHECK(add(sum, part) != StepSum::Arrival::different);
       }
       REQUIRE(sum.complete());
@@ -177,4 +178,50 @@ TEST_CASE("a gradient that is not finite makes no version, and is told by step a
     CHECK(std::string{error.what()}.starts_with("step 0: expected finite values, got others in "));
   }
   CHECK(versions.slots.newest() == 0);
+}
+
+TEST_CASE(
+    "the comparison can fail: a running sum, one other draw or another seed give other bits") {
+  const auto job = make_job(8);
+  const auto device = make_cpu_device();
+  const auto state_after = [&](const TrainingJob& trained, const nn::BatchSource& source) {
+    nn::LocalJob local{trained.graph(), *device, trained.spec()};
+    for (int step = 0; step < 3; ++step) local.step(source);
+    return std::vector<std::byte>{local.state().begin(), local.state().end()};
+  };
+  const nn::BatchSource source = [](PositionRange positions, std::span<std::byte* const> inputs) {
+    fill(positions, inputs);
+  };
+  const std::vector<std::byte> right = state_after(*job, source);
+  CHECK(right == state_after(*job, source));
+
+  const nn::BatchSource perturbed = [](PositionRange positions,
+                                       std::span<std::byte* const> inputs) {
+    fill(positions, inputs);
+    if (positions.first <= 60 && positions.last > 60)
+      reinterpret_cast<float*>(inputs[0])[(60 - positions.first) * width] += 0x1p-20F;
+  };
+  CHECK(right != state_after(*job, perturbed));
+  std::string other = job->text();
+  other.replace(other.find("\"seed\":5"), 8, "\"seed\":6");
+  CHECK(right != state_after(TrainingJob{other}, source));
+
+  // ((0 + 1) + 2) + … in place of the tree.
+  ShardRunner runner{job, *device};
+  Versions versions{*job};
+  const auto held = versions.slots.hold(0);
+  StepSum sum{job, *device};
+  std::vector<Frame> parts;
+  for (std::uint32_t s = 0; s < job->shards(); ++s) {
+    parts.push_back(compute(runner, *job, 0, {s, 1}, held->state()));
+    add(sum, parts.back());
+  }
+  std::vector<float> running(parts[0].payload_of<float>(0).begin(),
+                             parts[0].payload_of<float>(0).end());
+  for (std::uint32_t s = 1; s < job->shards(); ++s) {
+    const std::span<const float> part = parts[s].payload_of<float>(0);
+    for (std::size_t i = 0; i < running.size(); ++i) running[i] += part[i];
+  }
+  CHECK(std::memcmp(running.data(), sum.buckets().front(),
+                    job->layout().buckets.front().size_bytes()) != 0);
 }
