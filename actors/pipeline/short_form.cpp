@@ -137,7 +137,7 @@ class Expansion {
   /// Sets a parameter that an entry's type has.
   void give(const std::string& pointer, const char* parameter, Json value) {
     Json& one = entry(pointer);
-    if (has_run_parameter(one.at("type"), parameter)) one["with"][parameter] = std::move(value);
+    if (has_parameter(one.at("type"), parameter)) one["with"][parameter] = std::move(value);
   }
 
   /// What the deployer would refuse when it starts.
@@ -208,9 +208,14 @@ class Expansion {
     found->second = std::move(left);
   }
 
+  /// One that a section may set: who its coordinator is, it may not.
   bool has_run_parameter(const std::string& type, std::string_view name) const {
+    return name != "coordinator" && has_parameter(type, name);
+  }
+
+  bool has_parameter(const std::string& type, std::string_view name) const {
     const runtime::ActorType* const found = registry_.find(type);
-    return found != nullptr && name != "coordinator" &&
+    return found != nullptr &&
            std::ranges::any_of(found->parameters, [&](const ParameterSchema& schema) {
              return schema.name == name && schema.belongs_to == runtime::BelongsTo::run &&
                     schema.type != ParameterType::structure;

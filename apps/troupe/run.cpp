@@ -105,7 +105,7 @@ int run_config(const Arguments& arguments, runtime::NodeConfig config, const std
     code = ran.ok ? 0 : ran.interrupted ? 3 : 1;
   } catch (const Error& error) {
     std::fprintf(stderr, "troupe run: %s\n", error.what());
-    code = 1;
+    code = error.code() == ErrorCode::bad_input ? 2 : 1;
   }
   if (pipeline.hanging().empty()) return code;
   for (const std::string& who : pipeline.hanging())
