@@ -17,6 +17,7 @@
 #include "actors/coordinator/evaluation.hpp"
 #include "actors/coordinator/job_files.hpp"
 #include "actors/coordinator/prepared_job.hpp"
+#include "actors/coordinator/serving.hpp"
 #include "actors/coordinator/training.hpp"
 #include "actors/evaluator/early_stopping.hpp"
 #include "actors/evaluator/gate.hpp"
@@ -73,10 +74,14 @@ class Coordinator final : public Actor {
     sections_.seed = static_cast<std::uint64_t>(with.integer("seed"));
     sections_.base = with.text("base");
     if (!with.text("observer").empty()) observer_ = context.ref(with.text("observer"));
+    if (!with.text("deployer").empty())
+      serving_.emplace(context, with.text("deployer"), with.text("serving_folder"),
+                       [this](JobEvent event) { tell(std::move(event)); });
     prepare();
   }
 
   void handles(Handlers& on) override {
+    if (serving_) serving_->handles(on);
     on.tell<wire::Here>([this](const Frame& frame) {
       Here here;
       read_head<wire::Here>(frame, [&](wire::Here::Reader head) {
@@ -380,8 +385,11 @@ class Coordinator final : public Actor {
   void end(const JobResult& result) {
     ended_ = true;
     tell(GateDecided{to_string(job_->evaluate.gate), result.gate_passed, result.gate});
+    if (serving_ && !result.gate_passed)
+      tell(Notice{"warning", "nothing new is served: the gate was not passed"});
     tell(JobEnded{result.gate_passed, result.step, result.state_hash,
                   result.gate_passed ? "" : "the gate was not passed: " + result.gate, folder_});
+    if (serving_ && result.gate_passed) serving_->serve(folder_, folder_ + " " + result.state_hash);
   }
 
   Context& context_;
@@ -395,6 +403,7 @@ class Coordinator final : public Actor {
   std::optional<PreparedJob> job_;
   std::optional<Training> training_;
   std::optional<Evaluation> evaluation_;
+  std::optional<Serving> serving_;
   std::set<std::pair<std::uint64_t, std::string>> wanted_;  // evaluations that were asked for
   std::map<Stage, TimePoint> stage_began_;
   TimePoint news_at_{};
@@ -425,6 +434,10 @@ void add_coordinator_type(Registry& registry, const SectionReaders& readers) {
       text_parameter("base", "The folder that the data's relative files are relative to.", "."));
   type.parameters.push_back(
       text_parameter("observer", "An actor that is told of the job's events; empty: nobody.", ""));
+  type.parameters.push_back(text_parameter(
+      "deployer", "Who serves a version that has passed its gate, a path; empty: nobody.", ""));
+  type.parameters.push_back(
+      text_parameter("serving_folder", "Where served versions are listed; it must be there.", "."));
   type.make = [](Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
     return std::make_unique<Coordinator>(context, with);
   };

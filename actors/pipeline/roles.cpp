@@ -6,7 +6,9 @@
 #include "actors/aggregator/aggregator.hpp"
 #include "actors/checkpointer/checkpointer.hpp"
 #include "actors/coordinator/coordinator.hpp"
+#include "actors/coordinator/publisher.hpp"
 #include "actors/deployer/deployer.hpp"
+#include "actors/deployer/deployer_options.hpp"
 #include "actors/evaluator/evaluator.hpp"
 #include "actors/feedback/feedback.hpp"
 #include "actors/job/train_spec.hpp"
@@ -23,10 +25,13 @@ namespace troupe::actors {
 void add_roles(runtime::Registry& registry) {
   const SectionReaders readers = {
       {"data", [](SpecReader& section) { read_data_spec(section, {}); }},
-      {"train", [](SpecReader& section) {
+      {"train",
+       [](SpecReader& section) {
          read_train(section);
          section.finish();
-       }}};
+       }},
+      // Of a section whose keys are the deployer's parameters: what is none of them.
+      {"deploy", read_deploy_spec}};
   add_coordinator_type(registry, readers);
   add_loader_types(registry);
   add_aggregator_type(registry);
@@ -34,6 +39,7 @@ void add_roles(runtime::Registry& registry) {
   add_trainer_type(registry);
   add_evaluator_types(registry, open_prepared_rows);
   add_deployer_types(registry, load_model_servable);
+  add_publisher_type(registry);
   add_feedback_types(registry);
   registry.add_short_form(pipeline_short_form(std::max(1U, std::thread::hardware_concurrency())));
 }
