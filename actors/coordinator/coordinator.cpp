@@ -6,12 +6,18 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "actors/coordinator/job_files.hpp"
 #include "actors/coordinator/job_run.hpp"
+#include "actors/coordinator/reference_link.hpp"
 #include "actors/coordinator/retraining.hpp"
+#include "actors/coordinator/serving.hpp"
+#include "actors/feedback/retrain_rules.hpp"
+#include "actors/job/spec_reader.hpp"
 #include "actors/report/job_event.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
@@ -51,6 +57,7 @@ class Coordinator final : public Actor {
     sections_.seed = static_cast<std::uint64_t>(with.integer("seed"));
     sections_.base = with.text("base");
     if (!with.text("observer").empty()) observer_ = context.ref(with.text("observer"));
+    if (!with.text("deployer").empty()) serve_with(with);
     if (const RetrainJob* const job = retraining_.current()) {
       promote_again();
       begin(RetrainJob{*job});
@@ -60,6 +67,7 @@ class Coordinator final : public Actor {
   }
 
   void handles(Handlers& on) override {
+    if (serving_) serving_->handles(on);
     on.tell<wire::Here>([this](const Frame& frame) {
       JobMember member;
       read_head<wire::Here>(frame, [&](wire::Here::Reader head) {
@@ -99,12 +107,27 @@ class Coordinator final : public Actor {
                                  }));
   }
 
+  void serve_with(const Parameters& with) {
+    serving_.emplace(context_, with.text("deployer"), with.text("serving_folder"),
+                     [this](JobEvent event) { tell(std::move(event)); });
+    if (with.text("feedback_actor").empty()) return;
+    std::vector<SpecProblem> problems;
+    SpecReader section = SpecReader::parse(with.structure("feedback"), problems);
+    const FeedbackSpec spec = read_feedback(section);
+    throw_if_any(problems, "feedback");
+    references_.emplace(context_, with.text("feedback_actor"),
+                        static_cast<std::size_t>(spec.groups), with.text("serving_folder"));
+    serving_->on_served([this](const std::string& version) { references_->served(version); });
+  }
+
   /// The job of the config, or what is left of it: its result.
   void begin_first() {
     JobRunOptions options{sections_, folder_, cache_};
     start(std::move(options),
           {[this](JobEvent event) { tell(std::move(event)); },
            [this](const JobResult& result) {
+             if (serving_ && !result.gate_passed)
+               tell(Notice{"warning", "nothing new is served: the gate was not passed"});
              tell(JobEnded{result.gate_passed, result.step, result.state_hash,
                            result.gate_passed ? "" : "the gate was not passed: " + result.gate,
                            folder_});
@@ -121,6 +144,7 @@ class Coordinator final : public Actor {
     const std::uint64_t number = job.number;
     const RetrainJob* const served = retraining_.promoted();
     JobRunOptions options{retraining_.sections(sections_, job), retraining_.folder(number), cache_};
+    describe_job(posix_files(), options.folder, options.sections);
     // What was held back is the same for all jobs of a run, and so are its measurements.
     options.to_beat =
         deciding_metrics(posix_files(), retraining_.folder(served != nullptr ? served->number : 0));
@@ -161,8 +185,10 @@ class Coordinator final : public Actor {
     context_.after(retired_for, [this] { retired_.pop_front(); });
   }
 
-  /// Has a job's version served. Again for the same job: it knows by the number.
+  /// Has a job's version served. Again for the same job: nothing changes.
   void promote(const JobResult& result, std::uint64_t number) {
+    const std::string folder = retraining_.folder(number);
+    if (serving_) serving_->serve(folder, folder + " " + result.state_hash);
     if (promote_) promote_(context_, result.checkpoint, number);
   }
 
@@ -182,6 +208,8 @@ class Coordinator final : public Actor {
   Ref observer_;
   std::map<std::string, JobMember> members_;
   Retraining retraining_;
+  std::optional<Serving> serving_;
+  std::optional<ReferenceLink> references_;
   std::unique_ptr<JobRun> run_;
   std::deque<std::unique_ptr<JobRun>> retired_;
 };
@@ -210,6 +238,13 @@ void add_coordinator_type(Registry& registry, const SectionReaders& readers,
       text_parameter("base", "The folder that the data's relative files are relative to.", "."));
   type.parameters.push_back(
       text_parameter("observer", "An actor that is told of the job's events; empty: nobody.", ""));
+  type.parameters.push_back(text_parameter(
+      "deployer", "Who serves a version that has passed its gate, a path; empty: nobody.", ""));
+  type.parameters.push_back(
+      text_parameter("serving_folder", "Where served versions are listed; it must be there.", "."));
+  type.parameters.push_back(
+      text_parameter("feedback_actor",
+                     "Who is told what the data of a served version is like; empty: nobody.", ""));
   type.make = [promote = std::move(promote)](Context& context,
                                              const Parameters& with) -> std::unique_ptr<Actor> {
     return std::make_unique<Coordinator>(context, with, promote);

@@ -79,7 +79,8 @@ RetrainFile::RetrainFile(FileSystem& files, const std::string& run_folder)
   const FileBytes bytes = files_.read(path_, most_bytes);
   const auto* const text = reinterpret_cast<const char*>(bytes.span().data());
   try {
-    for (const Json& json : Json::parse(text, text + bytes.span().size()).at("jobs")) {
+    const Json read = Json::parse(text, text + bytes.span().size());
+    for (const Json& json : read.at("jobs")) {
       jobs_.push_back(job_of(json, path_));
       last_number_ = std::max(last_number_, jobs_.back().number);
     }
@@ -253,6 +254,17 @@ JobSections Retraining::sections(JobSections first, const RetrainJob& job) const
   first.data = data.dump();
   first.number = job.number;
   return first;
+}
+
+void describe_job(FileSystem& files, const std::string& folder, const JobSections& sections) {
+  const Json json = {{"data", Json::parse(sections.data)},
+                     {"preprocess", Json::parse(sections.preprocess)},
+                     {"model", Json::parse(sections.model)},
+                     {"train", Json::parse(sections.train)},
+                     {"evaluate", Json::parse(sections.evaluate)},
+                     {"seed", sections.seed}};
+  const std::string text = json.dump(1) + '\n';
+  write_atomically(files, folder + "/job.json", std::as_bytes(std::span{text}));
 }
 
 std::vector<std::pair<std::string, double>> deciding_metrics(FileSystem& files,

@@ -105,6 +105,9 @@ class Retraining {
   unsigned refusals_ = 0;       // of it
 };
 
+/// Writes what a job is made of to FOLDER/job.json, as the first job of a run has it.
+void describe_job(FileSystem& files, const std::string& folder, const JobSections& sections);
+
 /// What the version that a job gave has reached on the split that decided about it. Empty: it gave none that passed, or nothing
 /// was measured. @param folder  of the job's files
 std::vector<std::pair<std::string, double>> deciding_metrics(FileSystem& files,

@@ -327,6 +327,11 @@ class Deployer final : public Actor {
   Frame report() const {
     DeployerReportMessage report;
     report.port = server_->port();
+    report.model = options_.model;
+    // As it was given, but for port 0.
+    const std::string& listen = options_.http.listen;
+    report.address = (options_.http.certificate.empty() ? "http://" : "https://") +
+                     listen.substr(0, listen.rfind(':') + 1) + std::to_string(report.port);
     if (rollout_.current()) report.version = rollout_.current()->version;
     if (rollout_.previous()) report.previous = rollout_.previous()->version;
     report.replicas = static_cast<std::uint32_t>(replicas_.size());

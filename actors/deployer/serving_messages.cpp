@@ -191,6 +191,8 @@ Frame report_frame(const DeployerReportMessage& report) {
     head.setReplicas(report.replicas);
     head.setReady(report.ready);
     head.setQueuedRows(report.queued_rows);
+    head.setModel(report.model);
+    head.setAddress(report.address);
     auto draining = head.initDraining(static_cast<unsigned>(report.draining.size()));
     for (unsigned i = 0; i < draining.size(); ++i) draining.set(i, report.draining[i]);
   });
@@ -205,7 +207,9 @@ DeployerReportMessage read_report(const Frame& frame) {
               head.getReplicas(),
               head.getReady(),
               head.getQueuedRows(),
-              {}};
+              {},
+              head.getModel(),
+              head.getAddress()};
     for (const auto version : head.getDraining()) report.draining.push_back(version);
   });
   return report;

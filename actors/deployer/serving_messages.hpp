@@ -27,6 +27,7 @@ struct DeployerReportMessage {
   std::uint32_t replicas = 0, ready = 0;
   std::int64_t queued_rows = 0;
   std::vector<std::string> draining;
+  std::string model = {}, address = {};
 };
 struct DeployedMessage {
   std::string version, previous;

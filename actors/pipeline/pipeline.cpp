@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -27,21 +28,32 @@ namespace {
 
 constexpr const char* observer_name = "observer";
 
-/// The tree with the first coordinator's parameters changed; they are shared, so the way to it is copied.
-bool change_coordinator(SupervisorSpec& spec, const std::function<void(ChildSpec&)>& change) {
+/// The tree with the first actor of a type changed; parts of it are shared, so the way to it is copied.
+bool change_first(SupervisorSpec& spec, std::string_view type,
+                  const std::function<void(ChildSpec&)>& change) {
   for (ChildSpec& child : spec.children) {
     if (child.supervisor) {
       auto copy = std::make_shared<SupervisorSpec>(*child.supervisor);
-      if (!change_coordinator(*copy, change)) continue;
+      if (!change_first(*copy, type, change)) continue;
       child.supervisor = std::move(copy);
       return true;
     }
-    if (child.type == "coordinator") {
+    if (child.type == type) {
       change(child);
       return true;
     }
   }
   return false;
+}
+
+/// Sets parameters of the first actor of a type, if there is one.
+void set_parameters(SupervisorSpec& spec, std::string_view type,
+                    const std::map<std::string, std::string>& given) {
+  change_first(spec, type, [&](ChildSpec& child) {
+    auto values = child.parameters.values();
+    for (const auto& [name, value] : given) values[name] = value;
+    child.parameters = Parameters{std::move(values)};
+  });
 }
 
 bool has_type(const SupervisorSpec& spec, std::string_view type) {
@@ -85,6 +97,8 @@ struct Pipeline::State {
   std::optional<RunFolder> folder;
 
   void make_run_folder();
+  void make_serving_folder();
+  void add_observer();
   RunResult follow();
 };
 
@@ -111,7 +125,7 @@ Pipeline Pipeline::from_config(NodeConfig config, const std::string& file, const
   state->registry = registry;
   state->options = std::move(options);
   state->config = std::move(config);
-  state->has_job = change_coordinator(state->config.root, [](ChildSpec&) {});
+  state->has_job = change_first(state->config.root, "coordinator", [](ChildSpec&) {});
   state->serves = has_type(state->config.root, "deployer");
   add_observer_type(state->registry, state->events);
   return Pipeline{std::move(state)};
@@ -140,7 +154,7 @@ void Pipeline::State::make_run_folder() {
     description.fingerprint = fingerprint;
     description.config = explain(config, registry);
     nlohmann::json job;
-    change_coordinator(config.root, [&](ChildSpec& child) {
+    change_first(config.root, "coordinator", [&](ChildSpec& child) {
       for (const auto& [name, value] : child.parameters.values()) {
         if (const auto* structure = std::get_if<Structure>(&value))
           job[name] = nlohmann::json::parse(structure->json);
@@ -151,14 +165,39 @@ void Pipeline::State::make_run_folder() {
     description.machine = machine_json();
     folder.emplace(RunFolder::create(files, options.runs, description));
   }
-  change_coordinator(config.root, [this](ChildSpec& child) {
-    auto values = child.parameters.values();
-    values["run_folder"] = std::filesystem::absolute(folder->path()).string();
-    values["prepared_folder"] = std::filesystem::absolute(options.prepared).string();
-    values["base"] = folder_of(file);
-    values["observer"] = std::string{"/"} + observer_name;
-    child.parameters = Parameters{std::move(values)};
-  });
+  set_parameters(config.root, "coordinator",
+                 {{"run_folder", std::filesystem::absolute(folder->path()).string()},
+                  {"prepared_folder", std::filesystem::absolute(options.prepared).string()},
+                  {"base", folder_of(file)}});
+}
+
+/// Where what is served outlives a run: which versions there are, which of them is served, what is said of it.
+void Pipeline::State::make_serving_folder() {
+  const std::string path =
+      std::filesystem::absolute(std::filesystem::path{options.runs} / (config.name + "-serving"))
+          .lexically_normal()
+          .string();
+  std::filesystem::create_directories(path);
+  const auto unless_given = [&](std::string_view type, const char* parameter,
+                                const std::string& value) {
+    bool given = false;
+    change_first(config.root, type, [&](const ChildSpec& child) {
+      given = child.parameters.has(parameter) && !child.parameters.text(parameter).empty();
+    });
+    if (!given) set_parameters(config.root, type, {{parameter, value}});
+  };
+  unless_given("deployer", "state", path);
+  unless_given("feedback", "store", path + "/feedback.db");
+  set_parameters(config.root, "coordinator", {{"serving_folder", path}});
+  const std::string now =
+      std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
+  set_parameters(config.root, "publisher", {{"serving_folder", path}, {"order", "start " + now}});
+}
+
+void Pipeline::State::add_observer() {
+  const std::string path = std::string{"/"} + observer_name;
+  set_parameters(config.root, "coordinator", {{"observer", path}});
+  set_parameters(config.root, "publisher", {{"observer", path}});
   ChildSpec observer;
   observer.name = observer_name;
   observer.type = "observer";
@@ -213,6 +252,16 @@ RunResult Pipeline::State::follow() {
 RunResult Pipeline::run() {
   State& state = *state_;
   if (state.has_job) state.make_run_folder();
+  if (state.has_job && state.options.exit_when_trained) {
+    // Nothing is served, so no port is opened.
+    std::erase_if(state.config.root.children, [](const ChildSpec& child) {
+      return child.supervisor && has_type(*child.supervisor, "deployer");
+    });
+    set_parameters(state.config.root, "coordinator", {{"deployer", ""}});
+  } else if (state.serves) {
+    state.make_serving_folder();
+  }
+  if (state.has_job || state.serves) state.add_observer();
   NodeOptions options = state.options.node;
   options.name = state.config.name;
   state.node = std::make_unique<Node>(options, state.registry);

@@ -6,7 +6,9 @@
 #include "actors/aggregator/aggregator.hpp"
 #include "actors/checkpointer/checkpointer.hpp"
 #include "actors/coordinator/coordinator.hpp"
+#include "actors/coordinator/publisher.hpp"
 #include "actors/deployer/deployer.hpp"
+#include "actors/deployer/deployer_options.hpp"
 #include "actors/evaluator/evaluator.hpp"
 #include "actors/feedback/feedback.hpp"
 #include "actors/feedback/retrain_rules.hpp"
@@ -30,7 +32,9 @@ void add_roles(runtime::Registry& registry) {
          read_train(section);
          section.finish();
        }},
-      {"feedback", [](SpecReader& section) { read_feedback(section); }}};
+      {"feedback", [](SpecReader& section) { read_feedback(section); }},
+      // Of a section whose keys are the deployer's parameters: what is none of them.
+      {"deploy", read_deploy_spec}};
   add_coordinator_type(registry, readers);
   add_loader_types(registry);
   add_aggregator_type(registry);
@@ -38,6 +42,7 @@ void add_roles(runtime::Registry& registry) {
   add_trainer_type(registry);
   add_evaluator_types(registry, open_prepared_rows);
   add_deployer_types(registry, load_model_servable, make_feedback_link);
+  add_publisher_type(registry);
   add_feedback_types(registry);
   registry.add_short_form(pipeline_short_form(std::max(1U, std::thread::hardware_concurrency())));
 }

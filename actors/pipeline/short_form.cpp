@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "actors/deployer/deployer_options.hpp"
+#include "actors/deployer/rollout.hpp"
 #include "actors/job/spec_reader.hpp"
 #include "runtime/registry.hpp"
 
@@ -50,7 +52,7 @@ class Expansion {
         sections_, [](const auto& section) { return !is_serving(section.first); });
     if (has_job) add_job(cores);
     if (sections_.contains("deploy"))
-      add_serving();
+      add_serving(has_job);
     else if (sections_.contains("feedback"))
       problem("feedback", "expected a section 'deploy' beside it, got none");
     // What the others left.
@@ -96,18 +98,68 @@ class Expansion {
     take_run_parameters("evaluate", {evaluator});
   }
 
-  void add_serving() {
+  void add_serving(bool has_job) {
     const std::string serve = '/' + std::to_string(actors_.size()) + "/actors/";
     const std::string replica = serve + '0';
     const std::string deployer = serve + '1';
     add_supervisor("serve", {"replica", "deployer"});
+    check_listening();
+    give(replica, "deployer", "/serve/deployer");
+    give(deployer, "model", "model");
     make_group(replica, "deploy", "replicas", "1");
-    take_run_parameters("deploy", {replica, deployer});
+    std::vector<std::string> served_by = {replica, deployer};
+    if (has_job) {
+      give(coordinator, "deployer", "/serve/deployer");
+    } else {
+      served_by.push_back(add_serving_entry(serve, "publisher"));
+      give(served_by.back(), "deployer", "/serve/deployer");
+    }
+    take_run_parameters("deploy", served_by);
+    give(deployer, "replicas", "/serve/replica");
     if (!sections_.contains("feedback")) return;
-    const std::string feedback = serve + '2';
-    actors_.back().at("actors").push_back(
-        {{"name", "feedback"}, {"type", "feedback"}, {"with", Json::object()}});
+    const std::string feedback = add_serving_entry(serve, "feedback");
+    give(deployer, "feedback", "/serve/feedback");
+    if (entry(deployer).at("with").contains("model"))
+      give(feedback, "model", entry(deployer).at("with").at("model"));
+    if (has_job) {
+      give(feedback, "coordinator", "/job/coordinator");
+      give(coordinator, "feedback_actor", "/serve/feedback");
+    }
+    give(feedback, "store", "");  // the run says where
     take_run_parameters("feedback", {feedback});
+    give(feedback, "feedback", sections_.at("feedback").dump());
+  }
+
+  /// One more entry of /serve. @return where it is.
+  std::string add_serving_entry(const std::string& serve, const char* type) {
+    Json& entries = actors_.back().at("actors");
+    entries.push_back({{"name", type}, {"type", type}, {"with", Json::object()}});
+    return serve + std::to_string(entries.size() - 1);
+  }
+
+  /// Sets a parameter that an entry's type has.
+  void give(const std::string& pointer, const char* parameter, Json value) {
+    Json& one = entry(pointer);
+    if (has_run_parameter(one.at("type"), parameter)) one["with"][parameter] = std::move(value);
+  }
+
+  /// What the deployer would refuse when it starts.
+  void check_listening() {
+    const Json& section = sections_.at("deploy");
+    const auto text = [&](const char* key) {
+      return section.is_object() && section.contains(key) && section.at(key).is_string()
+                 ? section.at(key).get<std::string>()
+                 : std::string{};
+    };
+    if (const std::string model = text("model"); !model.empty() && !is_version_name(model))
+      problem("deploy/model", "expected 1 to 64 letters, digits, '.', '_' or '-'");
+    HttpOptions http;
+    if (const std::string listen = text("listen"); !listen.empty()) http.listen = listen;
+    http.token = text("token");
+    http.certificate = text("certificate");
+    http.key = text("key");
+    if (const std::string fault = fault_of(http); !fault.empty())
+      problem(text("listen").empty() ? "deploy" : "deploy/listen", fault);
   }
 
   /// One for each core, but no more than there are shards, if that is said.

@@ -28,7 +28,8 @@ std::vector<runtime::ParameterSchema> section_parameters(const SectionReaders& r
 /// The short form for a training job and what is served of it:
 ///
 ///     /job        supervisor: coordinator, loader (group), aggregator, checkpointer, trainer (group), evaluator (group)
-///     /serve      supervisor, with a `deploy` section: replica (group), deployer, and feedback with its section
+///     /serve      supervisor, with a `deploy` section: replica (group), deployer, feedback with its section, and without
+///                 a job a publisher
 ///
 /// Run keys leave the sections, so that the coordinator has what decides bits: how many of a group there are and where
 /// they run (`data.loaders`, `replicas` and `isolation` of train, evaluate and deploy), and each key that is a run

@@ -18,6 +18,7 @@ int types(const Words& words, runtime::Registry& registry);
 int check(const Words& words, runtime::Registry& registry);
 int explain(const Words& words, runtime::Registry& registry);
 int run(const Words& words, runtime::Registry& registry);
+int serve(const Words& words, runtime::Registry& registry);
 
 // These talk to a node that runs.
 
@@ -27,5 +28,7 @@ int metrics(const Words& words);
 int scale(const Words& words);
 int stop(const Words& words);
 int fault(const Words& words);
+int promote(const Words& words);
+int rollback(const Words& words);
 
 }  // namespace troupe::apps

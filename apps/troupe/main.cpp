@@ -21,11 +21,15 @@ constexpr const char* usage = R"(usage: troupe COMMAND …
   explain FILE [--set A.B=V]…         the tree that a config means, with all defaults
   run FILE [--set A.B=V]…             runs it until it ends, or SIGINT or SIGTERM ends it
       [--threads N] [--log-level L] [--log-format text|json] [--trace FILE] [--control PATH|none]
+  serve CHECKPOINT|RUN_FOLDER         serves a saved model over HTTP, until SIGINT, SIGTERM or stop
+      [--listen ADDRESS:PORT] [--replicas N] [--model NAME] [--token T] [--name NODE] and run's options
 
   ps [NODE]                           what runs: tree, state, mailbox, restarts, last error, uptime
   logs [NODE] [--follow]              its log, as far as it remembers
   metrics [NODE]                      in Prometheus' text format
   scale NODE GROUP COUNT              so many replicas from here on
+  promote NODE CHECKPOINT|RUN_FOLDER  serves that version, if its gate was passed, or with --force
+  rollback NODE                       serves the version before this one again
   stop [NODE]                         ends it in order
   fault NODE KIND PATH                kill, throw, stall, drop, delay, duplicate, clear, or a signal's name
       [--for DURATION] [--from PATH] [--count N] [--probability P] [--text TEXT]
@@ -46,10 +50,13 @@ int main(int argc, char** argv) {
       {"check", [&](const apps::Words& words) { return apps::check(words, registry); }},
       {"explain", [&](const apps::Words& words) { return apps::explain(words, registry); }},
       {"run", [&](const apps::Words& words) { return apps::run(words, registry); }},
+      {"serve", [&](const apps::Words& words) { return apps::serve(words, registry); }},
       {"ps", apps::ps},
       {"logs", apps::logs},
       {"metrics", apps::metrics},
       {"scale", apps::scale},
+      {"promote", apps::promote},
+      {"rollback", apps::rollback},
       {"stop", apps::stop},
       {"fault", apps::fault},
   };

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -125,6 +126,48 @@ int stop(const Words& words) {
   arguments.expect(0, 1, "at most a node");
   connect(first(arguments)).request(R"({"command": "stop"})", answer_within);
   return 0;
+}
+
+namespace {
+
+// Tells who decides on versions there: a job's coordinator, else a publisher.
+int command_serving(const std::string& node, const char* name, const Json& arguments) {
+  constexpr Duration within = 5min;
+  runtime::ControlClient client = connect(node);
+  const runtime::ProcessTable table =
+      runtime::process_table_from_json(client.request(R"({"command": "ps"})", answer_within));
+  std::string path;
+  for (const char* type : {"coordinator", "publisher"})
+    for (const runtime::ProcessRow& row : table.rows)
+      if (path.empty() && row.type == type) path = row.path;
+  if (path.empty()) throw Error{ErrorCode::bad_input, "node " + node + " serves nothing"};
+  const Json request = {
+      {"command", "ask"},
+      {"path", path},
+      {"name", name},
+      {"arguments", arguments},
+      {"within_ms", std::chrono::duration_cast<std::chrono::milliseconds>(within).count()}};
+  client.stream(request.dump(), within + answer_within, [](std::string_view line) {
+    std::puts(runtime::printable(Json::parse(line).get<std::string>()).c_str());
+    return true;
+  });
+  return 0;
+}
+
+}  // namespace
+
+int promote(const Words& words) {
+  const Arguments arguments{words, {}, {"--force"}};
+  arguments.expect(2, 2, "NODE and CHECKPOINT|RUN_FOLDER");
+  const std::string saved = std::filesystem::absolute(arguments.rest()[1]).string();
+  return command_serving(arguments.rest()[0], "promote",
+                         {{"saved", saved}, {"force", arguments.has("--force")}});
+}
+
+int rollback(const Words& words) {
+  const Arguments arguments{words, {}, {}};
+  arguments.expect(1, 1, "NODE");
+  return command_serving(arguments.rest()[0], "rollback", Json::object());
 }
 
 int fault(const Words& words) {

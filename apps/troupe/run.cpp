@@ -16,6 +16,7 @@
 #include "apps/troupe/arguments.hpp"
 #include "apps/troupe/commands.hpp"
 #include "apps/troupe/read_config.hpp"
+#include "apps/troupe/run_config.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/node.hpp"
 #include "runtime/registry.hpp"
@@ -71,16 +72,19 @@ int run(const Words& words, runtime::Registry& registry) {
   arguments.expect(1, 1, "one config file");
   runtime::ConfigResult result = read_config(arguments, registry);
   if (print_problems(result)) return 2;
+  return run_config(arguments, std::move(result.config), arguments.rest().front(), registry);
+}
 
+int run_config(const Arguments& arguments, runtime::NodeConfig config, const std::string& file,
+               const runtime::Registry& registry) {
   actors::PipelineOptions options;
-  options.node = node_options(arguments, result.config.name);
+  options.node = node_options(arguments, config.name);
   options.runs = arguments.find("--runs").value_or(options.runs);
   options.prepared = arguments.find("--prepared").value_or(options.prepared);
   options.resume = arguments.has("--resume");
   options.exit_when_trained = arguments.has("--exit-when-trained");
-  const std::string& file = arguments.rest().front();
   actors::Pipeline pipeline =
-      actors::Pipeline::from_config(std::move(result.config), file, registry, std::move(options));
+      actors::Pipeline::from_config(std::move(config), file, registry, std::move(options));
   actors::Progress progress{progress_options(arguments.has("--json")), [](std::string_view text) {
                               std::fwrite(text.data(), 1, text.size(), stdout);
                               std::fflush(stdout);

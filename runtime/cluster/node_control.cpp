@@ -1,6 +1,8 @@
 #include "runtime/cluster/node_control.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <exception>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -10,6 +12,7 @@
 #include "runtime/actor/fault_order.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/node_core.hpp"
+#include "runtime/control/command.hpp"
 #include "runtime/control/control_path.hpp"
 #include "runtime/control/process_table.hpp"
 #include "runtime/supervision/tree_messages.hpp"
@@ -20,6 +23,8 @@ namespace {
 
 using Json = nlohmann::json;
 using namespace std::chrono_literals;
+
+constexpr Duration most_command_time = 10min;
 
 std::string text(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -105,6 +110,26 @@ NodeControl::NodeControl(NodeCore& core, const std::string& node, const std::str
     core.ask(core.names().ref(field<std::string>(json, "path")), ScaleChildren::type(),
              to_frame(scale), 9s, [answer](const runtime::Answer& done) mutable {
                done.ok() ? answer.ok("\"done\"") : answer.error(done.failure().text);
+             });
+  };
+  handlers["ask"] = [&core](const std::string& request, ControlAnswer answer) {
+    const Json json = Json::parse(request);
+    const Command command{field<std::string>(json, "name"),
+                          text(field<Json>(json, "arguments", Json::object()))};
+    const auto within = std::chrono::milliseconds{field<std::uint32_t>(json, "within_ms", 60'000)};
+    answer.stream();  // it may take longer than answers do
+    core.ask(core.names().ref(field<std::string>(json, "path")), Command::type(), to_frame(command),
+             std::min<Duration>(within, most_command_time),
+             [answer](const runtime::Answer& done) mutable {
+               if (!done.ok()) return answer.error(done.failure().text);
+               try {
+                 const CommandResult result = read_command_result(done.frame());
+                 if (!result.ok) return answer.error(result.text);
+                 answer.line(text(result.text));
+                 answer.end();
+               } catch (const std::exception& error) {
+                 answer.error(error.what());
+               }
              });
   };
   handlers["stop"] = [stop = std::move(stop)](const std::string&, ControlAnswer answer) {

@@ -16,6 +16,9 @@ class NodeCore;
 ///     {"command": "metrics"}                               Prometheus' text
 ///     {"command": "logs", "from": N, "follow": true}       a stream of lines
 ///     {"command": "scale", "path": P, "count": N}          "done"
+///     {"command": "ask", "path": P, "name": N, "arguments": {…}, "within_ms": M}
+///                                                          a stream of one line: what the actor at P says of it
+///                                                          (command.hpp); M is 60000 if it is left out
 ///     {"command": "stop"}                                  "done"; the root supervisor ends
 ///     {"command": "fault", "kind": K, "path": P, …}        "done"
 ///

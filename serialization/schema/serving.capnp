@@ -79,4 +79,6 @@ struct DeployerReport {
   ready @4 :UInt32;     # of them, that have the version
   queuedRows @5 :Int64;
   draining @6 :List(Text);
+  model @7 :Text;
+  address @8 :Text;   # "http://127.0.0.1:8080"
 }

@@ -103,6 +103,17 @@ struct InjectFault {
   count @6 :UInt32;
 }
 
+struct Command {
+  # To an actor that can be told what to do by hand, as an ask; answered with CommandResult.
+  name @0 :Text;         # what it knows: "promote", "rollback"
+  arguments @1 :Text;    # a JSON object
+}
+
+struct CommandResult {
+  ok @0 :Bool;
+  text @1 :Text;         # for people: what was done, or why it was not
+}
+
 struct Subscribe {
   # A worker process to its node: tell me what becomes of this path, beginning with what is the case.
   path @0 :Text;

@@ -57,6 +57,7 @@ Registry pipeline_registry() {
   registry.add(
       {"trainer", "", {path("coordinator"), text("feed", ""), std::move(batch)}, test::no_actor});
   registry.add({"evaluator", "", {path("coordinator")}, test::no_actor});
+  registry.add({"publisher", "", {text("checkpoint", "")}, test::no_actor});
   registry.add({"replica", "", {text("threads", "1")}, test::no_actor});
   registry.add({"deployer", "", {text("listen", "127.0.0.1:0")}, test::no_actor});
   registry.add({"feedback", "", {text("store", "feedback.db")}, test::no_actor});
@@ -110,7 +111,7 @@ train:
   folder: out
 evaluate: {metrics: [accuracy], replicas: 3}
 )";
-const std::string serving = "deploy: {replicas: 2, listen: \"0.0.0.0:80\", gate: 0.9}\n";
+const std::string serving = "deploy: {replicas: 2, listen: \"127.0.0.1:80\", gate: 0.9}\n";
 const std::string feedback = "feedback: {store: f.db, retrain: {after: 100}}\n";
 
 }  // namespace
@@ -150,7 +151,7 @@ TEST_CASE("Pipeline: the coordinator has what decides bits, the others what says
   CHECK(entry(result, "job", "checkpointer").parameters.text("folder") == "out");
   CHECK(entry(result, "job", "loader").parameters.text("ahead") == "8");
   CHECK(replicas(result, "serve", "replica") == 2);
-  CHECK(entry(result, "serve", "deployer").parameters.text("listen") == "0.0.0.0:80");
+  CHECK(entry(result, "serve", "deployer").parameters.text("listen") == "127.0.0.1:80");
   CHECK(entry(result, "serve", "feedback").parameters.text("store") == "f.db");
 }
 
@@ -168,7 +169,7 @@ TEST_CASE("Pipeline: how a job is run does not change its fingerprint") {
                                                     {"data.loaders", "1"},
                                                     {"data.ahead", "1"},
                                                     {"evaluate.replicas", "1"},
-                                                    {"deploy", "{listen: \"1.2.3.4:5\"}"},
+                                                    {"deploy", "{listen: \"127.0.0.1:5\"}"},
                                                     {"job.trainer.restart", "temporary"}})
     CHECK_MESSAGE(fingerprint({same}) == first, same.path);
   for (const Override& other : std::vector<Override>{{"train.batch", "32"},
@@ -222,8 +223,8 @@ job.yaml:12:14: isolation: expected one of none, process, got some
 TEST_CASE("Pipeline: a version can be served without a job") {
   const ConfigResult result = read(
       "name: n\n"
-      "deploy: {listen: \"0.0.0.0:80\", threads: 2}\n");
-  CHECK(entry(result, "serve", "deployer").parameters.text("listen") == "0.0.0.0:80");
+      "deploy: {listen: \"127.0.0.1:80\", threads: 2}\n");
+  CHECK(entry(result, "serve", "deployer").parameters.text("listen") == "127.0.0.1:80");
   CHECK(entry(result, "serve", "replica").parameters.text("threads") == "2");
   CHECK(result.config.root.children.size() == 1);
   CHECK(problems(read("name: n\ndeploy: {lisen: x}\n")) ==

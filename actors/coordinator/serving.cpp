@@ -1,0 +1,248 @@
+#include "actors/coordinator/serving.hpp"
+
+#include <capnp/message.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "actors/coordinator/saved_version.hpp"
+#include "actors/coordinator/version_list.hpp"
+#include "actors/deployer/serving_messages.hpp"
+#include "runtime/actor/executor.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/base/file.hpp"
+#include "runtime/control/command.hpp"
+#include "runtime/telemetry/log.hpp"
+#include "serialization/make_frame.hpp"
+#include "serialization/schema/serving.capnp.h"
+#include "serialization/schema/tree.capnp.h"
+
+namespace troupe::actors {
+
+using namespace runtime;
+using namespace std::chrono_literals;
+using serialization::make_frame;
+
+namespace {
+
+constexpr Duration status_within = 5s;
+constexpr Duration deploy_within = 2min;
+constexpr Duration by_hand_within = 2min;
+constexpr Duration first_wait = 50ms, longest_wait = 1s;
+constexpr unsigned most_refusals = 10;  // of one order
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::uint64_t number_of(const std::string& version) {
+  std::uint64_t number = 0;
+  std::from_chars(version.data(), version.data() + version.size(), number);
+  return number;
+}
+
+std::string text_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception of an unknown kind";
+  }
+}
+
+void say(Reply& reply, bool ok, std::string text) {
+  reply.answer(to_frame(CommandResult{ok, std::move(text)}));
+}
+
+}  // namespace
+
+struct Serving::Order {
+  std::string saved;
+  std::string id;  // empty: by hand
+  bool force = true;
+  std::optional<Reply> reply = {};
+  bool done_before = false;
+  std::string version = {}, folder = {};
+  unsigned refusals = 0;
+  Duration wait = first_wait;
+  TimePoint began = {};
+};
+
+Serving::Serving(Context& context, const std::string& deployer, std::string folder, Tell tell)
+    : context_{context},
+      deployer_{context.ref(deployer)},
+      folder_{std::move(folder)},
+      tell_{std::move(tell)} {}
+
+Serving::~Serving() = default;
+
+void Serving::handles(Handlers& on) {
+  on.ask<wire::Command>([this](const Frame& frame, Reply reply) {
+    const Command command = read_command(frame);
+    if (command.name == "promote") return promote(command.arguments, std::move(reply));
+    if (command.name == "rollback") return roll_back(std::move(reply));
+    say(reply, false, "expected the command promote or rollback, got \"" + command.name + '"');
+  });
+}
+
+void Serving::serve(std::string saved, std::string order) {
+  tell_(StageBegan{Stage::deploy, 0, {}});
+  begin(std::make_shared<Order>(Order{.saved = std::move(saved), .id = std::move(order)}));
+}
+
+void Serving::promote(const std::string& arguments, Reply reply) {
+  const nlohmann::json given = nlohmann::json::parse(arguments, nullptr, false);
+  if (!given.is_object() || !given.contains("saved") || !given["saved"].is_string())
+    return say(reply, false, "promote: expected {\"saved\": PATH, \"force\": true or false}");
+  if (current_)
+    return say(reply, false, "promote: another version is being deployed; wait for that");
+  const auto force = given.find("force");
+  begin(std::make_shared<Order>(Order{.saved = given["saved"],
+                                      .id = {},
+                                      .force = force != given.end() && *force == true,
+                                      .reply = std::move(reply)}));
+}
+
+void Serving::roll_back(Reply reply) {
+  if (current_) return say(reply, false, "roll back: a version is being deployed; wait for that");
+  auto kept = std::make_shared<Reply>(std::move(reply));
+  context_.ask<wire::RollBack>(deployer_, make_frame<wire::RollBack>([](auto) {}), deploy_within,
+                               [this, kept](const Answer& answer) {
+                                 if (!answer.ok()) return say(*kept, false, answer.failure().text);
+                                 // Looked at as an order for what is served by now: it is told of like one.
+                                 auto order = std::make_shared<Order>(Order{});
+                                 order->version = read_deployed(answer.frame()).version;
+                                 order->reply = std::move(*kept);
+                                 order->began = context_.now();
+                                 current_ = order;
+                                 look(order);
+                               });
+}
+
+void Serving::begin(OrderRef order) {
+  if (current_) {
+    next_ = std::move(order);
+    return;
+  }
+  order->began = context_.now();
+  current_ = std::move(order);
+  resolve(current_);
+}
+
+void Serving::resolve(const OrderRef& order) {
+  struct Resolved {
+    std::string refused;
+    NumberedVersion version;
+    bool done_before = false;
+  };
+  context_.executor({.name = "serving"})
+      .run_as(
+          "number the version",
+          [saved = order->saved, id = order->id, force = order->force, folder = folder_] {
+            Resolved resolved;
+            const SavedVersion version = find_saved_version(posix_files(), saved);
+            if (!force && version.gate_passed != true) {
+              resolved.refused = version.checkpoint + ": its gate was not " +
+                                 (version.gate_passed ? "passed: " + version.gate : "decided") +
+                                 "; --force deploys it all the same";
+              return resolved;
+            }
+            VersionList list{posix_files(), folder};
+            resolved.version = list.add(version, seconds_now());
+            resolved.done_before = !id.empty() && list.done() == id;
+            return resolved;
+          },
+          [this, order](const Resolved& resolved) {
+            if (!resolved.refused.empty()) return give_up(order, resolved.refused);
+            order->version = std::to_string(resolved.version.number);
+            order->folder = resolved.version.checkpoint;
+            order->done_before = resolved.done_before;
+            look(order);
+          },
+          [this, order](const std::exception_ptr& thrown) { give_up(order, text_of(thrown)); });
+}
+
+void Serving::look(const OrderRef& order) {
+  context_.ask<wire::DeployerStatus>(
+      deployer_, make_frame<wire::DeployerStatus>([](auto) {}), status_within,
+      [this, order](const Answer& answer) {
+        if (order != current_) return;
+        if (!answer.ok()) return again(order, answer.failure().text);
+        const DeployerReportMessage report = read_report(answer.frame());
+        const bool stays = order->done_before && !report.version.empty();
+        if (stays || report.version == order->version) {
+          if (report.ready == 0) return again(order, "no replica has loaded it yet");
+          return finish(order, report.model, report.version, report.address);
+        }
+        if (order->folder.empty()) return give_up(order, "another version is served by now");
+        if (report.replicas == 0) return again(order, "no replica has joined yet");
+        deploy(order);
+      });
+}
+
+void Serving::deploy(const OrderRef& order) {
+  context_.ask<wire::Deploy>(
+      deployer_, deploy_frame({order->version, order->folder}), deploy_within,
+      [this, order](const Answer& answer) {
+        if (order != current_) return;
+        if (answer.ok()) return look(order);
+        if (answer.failure().kind == FailureKind::refused && ++order->refusals >= most_refusals)
+          return give_up(order, answer.failure().text);
+        again(order, answer.failure().text);
+      });
+}
+
+void Serving::again(const OrderRef& order, const std::string& why) {
+  // Nobody waits for the job's own order, so it may take as long as the deployer takes to come up.
+  if (order->reply && context_.now() - order->began > by_hand_within) return give_up(order, why);
+  context_.after(order->wait, [this, order] {
+    if (order == current_) look(order);
+  });
+  if (order->wait < longest_wait && order->wait * 2 >= longest_wait)
+    context_.log().warning("a version is not served yet",
+                           {{"version", order->version}, {"why", why}});
+  order->wait = std::min(order->wait * 2, longest_wait);
+}
+
+void Serving::give_up(const OrderRef& order, const std::string& why) {
+  const std::string what = order->version.empty() ? why : "version " + order->version + ": " + why;
+  context_.log().warning("a version is not served", {{"why", what}});
+  if (order->reply) {
+    say(*order->reply, false, what);
+  } else {
+    tell_(Notice{"warning", "nothing new is served: " + what});
+  }
+  current_.reset();
+  if (next_) begin(std::exchange(next_, nullptr));
+}
+
+void Serving::finish(const OrderRef& order, const std::string& model, const std::string& version,
+                     const std::string& address) {
+  context_.log().info("a version is served at",
+                      {{"model", model}, {"version", version}, {"address", address}});
+  tell_(Deployed{model, number_of(version), address});
+  if (served_) served_(version);
+  const std::string what = model + " version " + version + " at " + address;
+  if (order->reply) {
+    say(*order->reply, true, what);
+  } else {
+    tell_(StageEnded{Stage::deploy,
+                     std::chrono::duration<double>(context_.now() - order->began).count(), what});
+    tell_(StageBegan{Stage::serve, 0, model});
+    context_.executor({.name = "serving"})
+        .run(
+            [id = order->id, folder = folder_] {
+              VersionList{posix_files(), folder}.set_done(id);
+            },
+            [] {});
+  }
+  current_.reset();
+  if (next_) begin(std::exchange(next_, nullptr));
+}
+
+}  // namespace troupe::actors

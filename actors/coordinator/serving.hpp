@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "actors/report/job_event.hpp"
+#include "runtime/actor/context.hpp"
+#include "runtime/actor/handlers.hpp"
+#include "runtime/actor/ref.hpp"
+
+namespace troupe::actors {
+
+/// A member of an actor that has saved versions served: it numbers them (version_list.hpp), has the deployer take one,
+/// again until it runs and has it, and says what is served. A refusal that repeats itself ends an order, not the actor.
+/// It forgets nothing: what an order has led to is in the serving folder and the deployer's own state.
+class Serving {
+ public:
+  using Tell = std::function<void(JobEvent)>;
+
+  /// @param deployer  its path
+  /// @param folder    the serving folder, which must be there
+  Serving(runtime::Context& context, const std::string& deployer, std::string folder, Tell tell);
+  ~Serving();
+  Serving(const Serving&) = delete;
+  Serving& operator=(const Serving&) = delete;
+
+  /// Adds wire::Command: "promote" {"saved": PATH, "force": BOOL} and "rollback" {}.
+  void handles(runtime::Handlers& on);
+
+  /// Has a run folder's version or a checkpoint served. The same order again, after a restart: only if nothing is served
+  /// now; else what was served last stays, be it by a roll back since then.
+  void serve(std::string saved, std::string order);
+  /// `told` is called with each version that is found to be served, after whatever order.
+  void on_served(std::function<void(const std::string& version)> told) {
+    served_ = std::move(told);
+  }
+
+ private:
+  struct Order;
+  using OrderRef = std::shared_ptr<Order>;
+
+  void promote(const std::string& arguments, runtime::Reply reply);
+  void roll_back(runtime::Reply reply);
+  void begin(OrderRef order);
+  void resolve(const OrderRef& order);
+  void look(const OrderRef& order);
+  void deploy(const OrderRef& order);
+  void again(const OrderRef& order, const std::string& why);
+  void give_up(const OrderRef& order, const std::string& why);
+  void finish(const OrderRef& order, const std::string& model, const std::string& version,
+              const std::string& address);
+
+  runtime::Context& context_;
+  runtime::Ref deployer_;
+  const std::string folder_;
+  Tell tell_;
+  std::function<void(const std::string&)> served_;
+  OrderRef current_, next_;
+};
+
+}  // namespace troupe::actors

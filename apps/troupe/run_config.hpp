@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "apps/troupe/arguments.hpp"
+#include "runtime/config/config.hpp"
+
+namespace troupe::runtime {
+class Registry;
+}
+
+namespace troupe::apps {
+
+/// Runs a config that has no problems, with progress and a summary. @return the exit code.
+/// @param file  where it was: its folder counts
+int run_config(const Arguments& arguments, runtime::NodeConfig config, const std::string& file,
+               const runtime::Registry& registry);
+
+}  // namespace troupe::apps
