@@ -67,6 +67,7 @@ struct Serving::Order {
   bool force = true;
   std::optional<Reply> reply = {};
   bool done_before = false;
+  bool roll_back = false;  // to `version`, which the deployer says
   std::string version = {}, folder = {};
   unsigned refusals = 0;
   Duration wait = first_wait;
@@ -110,18 +111,10 @@ void Serving::promote(const std::string& arguments, Reply reply) {
 
 void Serving::roll_back(Reply reply) {
   if (current_) return say(reply, false, "roll back: a version is being deployed; wait for that");
-  auto kept = std::make_shared<Reply>(std::move(reply));
-  context_.ask<wire::RollBack>(deployer_, make_frame<wire::RollBack>([](auto) {}), deploy_within,
-                               [this, kept](const Answer& answer) {
-                                 if (!answer.ok()) return say(*kept, false, answer.failure().text);
-                                 // Looked at as an order for what is served by now: it is told of like one.
-                                 auto order = std::make_shared<Order>(Order{});
-                                 order->version = read_deployed(answer.frame()).version;
-                                 order->reply = std::move(*kept);
-                                 order->began = context_.now();
-                                 current_ = order;
-                                 look(order);
-                               });
+  current_ = std::make_shared<Order>(Order{.saved = {}, .id = {}, .reply = std::move(reply)});
+  current_->roll_back = true;
+  current_->began = context_.now();
+  look(current_);
 }
 
 void Serving::begin(OrderRef order) {
@@ -174,27 +167,38 @@ void Serving::look(const OrderRef& order) {
         if (order != current_) return;
         if (!answer.ok()) return again(order, answer.failure().text);
         const DeployerReportMessage report = read_report(answer.frame());
+        if (order->roll_back && order->version.empty()) {
+          if (report.previous.empty())
+            return give_up(order, "roll back: there is no version before this one");
+          order->version = report.previous;
+        }
         const bool stays = order->done_before && !report.version.empty();
         if (stays || report.version == order->version) {
           if (report.ready == 0) return again(order, "no replica has loaded it yet");
           return finish(order, report.model, report.version, report.address);
         }
-        if (order->folder.empty()) return give_up(order, "another version is served by now");
+        if (order->roll_back && report.previous != order->version)
+          return give_up(order, "another version is served by now");
         if (report.replicas == 0) return again(order, "no replica has joined yet");
         deploy(order);
       });
 }
 
 void Serving::deploy(const OrderRef& order) {
-  context_.ask<wire::Deploy>(
-      deployer_, deploy_frame({order->version, order->folder}), deploy_within,
-      [this, order](const Answer& answer) {
-        if (order != current_) return;
-        if (answer.ok()) return look(order);
-        if (answer.failure().kind == FailureKind::refused && ++order->refusals >= most_refusals)
-          return give_up(order, answer.failure().text);
-        again(order, answer.failure().text);
-      });
+  const auto then = [this, order](const Answer& answer) {
+    if (order != current_) return;
+    if (answer.ok()) return look(order);
+    if (answer.failure().kind == FailureKind::refused && ++order->refusals >= most_refusals)
+      return give_up(order, answer.failure().text);
+    again(order, answer.failure().text);
+  };
+  if (order->roll_back) {
+    context_.ask<wire::RollBack>(deployer_, make_frame<wire::RollBack>([](auto) {}), deploy_within,
+                                 then);
+  } else {
+    context_.ask<wire::Deploy>(deployer_, deploy_frame({order->version, order->folder}),
+                               deploy_within, then);
+  }
 }
 
 void Serving::again(const OrderRef& order, const std::string& why) {

@@ -1,0 +1,170 @@
+"""Runs the digits pipeline as an operator would, until it serves, and asks it over HTTP.
+
+usage: serving_test.py TROUPE PIPELINES
+"""
+import gzip
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+
+TROUPE, PIPELINES = sys.argv[1], pathlib.Path(sys.argv[2])
+DEADLINE = 120
+failures = []
+
+
+def expect(true, what):
+    if not true:
+        failures.append(what)
+        print("FAILED:", what)
+
+
+class Running:
+    """A command that serves. `address` is known once a line of its says so."""
+
+    def __init__(self, folder, *words):
+        self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder)}
+        self.folder = folder
+        with open(folder / "log", "a") as log:
+            self.process = subprocess.Popen([TROUPE, *words], env=self.environment, cwd=folder, text=True,
+                                            stdout=subprocess.PIPE, stderr=log)
+        self.late = threading.Timer(DEADLINE, self.process.kill)  # else a line that never comes is waited for
+        self.late.start()
+        self.lines, self.address, self.version = [], None, None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            found = re.fullmatch(r"deployed: (\S+) version (\d+) at (\S+)", self.lines[-1])
+            if found:
+                self.model, self.version, self.address = found[1], int(found[2]), found[3]
+                break
+        expect(self.address is not None, f"{words} serves: {self.lines[-5:]} {(folder / 'log').read_text()[-2000:]}")
+
+    def call(self, *words):
+        done = subprocess.run([TROUPE, *words], env=self.environment, cwd=self.folder, capture_output=True, text=True,
+                              timeout=DEADLINE)
+        return done.returncode, done.stdout + done.stderr
+
+    def http(self, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=DEADLINE) as response:
+                return response.status, json.loads(response.read() or b"{}")
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"{}")
+
+    def served(self):
+        return self.http("/v2/models/" + self.model)[1].get("versions")
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+        out = self.process.stdout.read()
+        code = self.process.wait(DEADLINE)
+        self.late.cancel()
+        return code, out
+
+
+def digits(count):
+    with gzip.open(PIPELINES / "data" / "optdigits.csv.gz", "rt") as file:
+        rows = [[float(value) for value in next(file).split(",")] for _ in range(count)]
+    return [row[:-1] for row in rows], [int(row[-1]) for row in rows]
+
+
+def ask(node, rows):
+    tensor = {"name": "features", "datatype": "FP32", "shape": [len(rows), 8, 8, 1],
+              "data": [value for row in rows for value in row]}
+    return node.http(f"/v2/models/{node.model}/infer", {"inputs": [tensor]})
+
+
+def classes(answer):
+    output = answer["outputs"][0]
+    width = output["shape"][1]
+    rows = [output["data"][i:i + width] for i in range(0, len(output["data"]), width)]
+    return [row.index(max(row)) for row in rows]
+
+
+def test_pipeline(folder):
+    run = ("run", str(PIPELINES / "digits.yaml"), "--set", "deploy.listen=127.0.0.1:0")
+    node = Running(folder, *run)
+    expect(node.model == "digits" and node.version == 1, f"the first version is number 1: {node.lines[-1]}")
+    expect(node.served() == ["1"], f"and is what is served: {node.served()}")
+    rows, labels = digits(40)
+    status, answer = ask(node, rows[:1])
+    expect(status == 200 and classes(answer) == labels[:1], f"a digit's class: {labels[0]}, {status} {answer}")
+    status, answer = ask(node, rows)
+    right = sum(a == b for a, b in zip(classes(answer), labels)) if status == 200 else 0
+    expect(right >= 38, f"nearly all of {len(rows)} digits: {right}")
+    status, answer = ask(node, [rows[0][:-1]])
+    expect(status == 400 and "error" in answer, f"a digit with a pixel too few: {status} {answer}")
+
+    run_folder = next((folder / "runs").glob("digits-*-1"))
+    checkpoints = sorted((run_folder / "checkpoints").iterdir())
+    code, said = node.call("rollback", "digits")
+    expect(code == 2 and "no version before" in said, f"nothing to roll back to: {code} {said}")
+    code, said = node.call("promote", "digits", str(checkpoints[0]))
+    expect(code == 2 and "gate" in said and node.served() == ["1"], f"without a gate, no: {code} {said}")
+    code, said = node.call("promote", "digits", str(checkpoints[0]), "--force")
+    expect(code == 0 and "version 2" in said and node.served() == ["2"], f"by force, yes: {code} {said}")
+    code, said = node.call("rollback", "digits")
+    expect(code == 0 and "version 1" in said and node.served() == ["1"], f"and back: {code} {said}")
+    code, said = node.call("promote", "digits", str(folder / "nowhere"))
+    expect(code == 2 and "nowhere" in said and said.count("\n") == 1, f"what is not there: {code} {said}")
+    code, said = node.call("promote", "digits", str(run_folder))
+    expect(code == 0 and "version 1" in said, f"what is served already: {code} {said}")
+
+    node.call("fault", "digits", "kill", "/job/coordinator")
+    code, said = node.call("promote", "digits", str(checkpoints[1]), "--force")
+    while code != 0 and ("ended" in said or "not running" in said or "runs" in said):
+        code, said = node.call("promote", "digits", str(checkpoints[1]), "--force")
+    code, said = node.call("rollback", "digits")
+    expect(code == 0 and "version 1" in said, f"a coordinator that was killed deploys nothing a second time: {said}")
+    code, out = node.terminate()
+    expect(code == 0, f"SIGTERM ends it in order: {code} {out[-500:]}")
+
+    node = Running(folder, *run, "--resume")
+    expect(node.version == 1 and node.served() == ["1"], f"the same version after a restart: {node.lines[-1]}")
+    expect(node.terminate()[0] == 0, "which ends in order")
+    versions = json.loads((folder / "runs" / "digits-serving" / "versions.json").read_text())["versions"]
+    expect([v["version"] for v in versions] == [1, 2, 3], f"one number a version: {versions}")
+    return run_folder, checkpoints
+
+
+def test_saved(folder, run_folder, checkpoints):
+    node = Running(folder, "serve", str(run_folder), "--listen", "127.0.0.1:0", "--model", "mine", "--replicas", "2")
+    rows, labels = digits(1)
+    status, answer = ask(node, rows)
+    expect(status == 200 and classes(answer) == labels, f"a saved model is served: {status} {answer}")
+    code, said = node.call("promote", "mine", str(checkpoints[0]), "--force")
+    expect(code == 0 and node.served() == ["2"], f"and another one: {code} {said}")
+    expect(node.call("stop", "mine")[0] == 0, "stop")
+    expect(node.process.wait(DEADLINE) == 0, f"ends it in order: {node.process.returncode}")
+    node.late.cancel()
+    code, said = node.call("serve", str(folder))
+    expect(code == 2 and said.count("\n") == 1, f"a folder that is no model: {code} {said}")
+
+
+def test_gate(folder):
+    """A version that does not pass its gate is not served."""
+    done = subprocess.run(
+        [TROUPE, "run", str(PIPELINES / "digits.yaml"), "--set", "deploy.listen=127.0.0.1:0", "--set",
+         "evaluate.gate=accuracy >= 0.9999", "--set", "train.epochs=1", "--set", "name=worse"],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(folder)}, cwd=folder, capture_output=True, text=True, timeout=DEADLINE)
+    expect(done.returncode == 1 and "gate" in done.stderr, f"exit code 1: {done.returncode} {done.stderr[-500:]}")
+    expect("deployed:" not in done.stdout and "nothing new is served" in done.stdout, done.stdout[-1000:])
+    versions = folder / "runs" / "worse-serving" / "versions.json"
+    expect(not versions.exists(), "nothing was numbered")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        here = pathlib.Path(temporary)
+        test_saved(here, *test_pipeline(here))
+        test_gate(here)
+    sys.exit(f"{len(failures)} failures" if failures else None)
