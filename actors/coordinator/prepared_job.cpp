@@ -45,8 +45,9 @@ serialization::Sha256Digest digest_of(const std::string& hex) {
 std::string report_of(const PreparedManifest& manifest) {
   std::uint64_t rejected = 0;
   for (const std::uint64_t count : manifest.rejected) rejected += count;
-  return std::to_string(manifest.raw_train + manifest.raw_test) +
-         " records: " + std::to_string(manifest.counts[0]) + " to train, " +
+  return std::to_string(manifest.raw_train + manifest.raw_test + manifest.raw_extra) + " records" +
+         (manifest.raw_extra > 0 ? " (" + std::to_string(manifest.raw_extra) + " extra)" : "") +
+         ": " + std::to_string(manifest.counts[0]) + " to train, " +
          std::to_string(manifest.counts[1]) + " to validate, " +
          std::to_string(manifest.counts[2]) + " to test, " + std::to_string(rejected) + " left out";
 }
@@ -82,8 +83,11 @@ PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const st
 
   Json train = section(sections.train);
   if (result.evaluate.every_steps > 0) train["evaluate_every"] = result.evaluate.every_steps;
-  result.job = std::make_shared<TrainingJob>(training_job_text(
-      sections.seed, result.training, chain.out_shape(), data.classes(), model_text, train.dump()));
+  Json job = Json::parse(training_job_text(sections.seed, result.training, chain.out_shape(),
+                                           data.classes(), model_text, train.dump()));
+  // Jobs of one run are told apart by their texts, also if nothing that is kept in them differs.
+  if (sections.number > 0) job["number"] = sections.number;
+  result.job = std::make_shared<TrainingJob>(job.dump());
 
   Json config;
   config["data"] = section(sections.data);

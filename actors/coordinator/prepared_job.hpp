@@ -16,6 +16,8 @@ namespace troupe::actors {
 struct JobSections {
   std::string data, preprocess, model, train, evaluate;
   std::uint64_t seed = 0;
+  std::uint64_t number =
+      0;  ///< of the job in its run: others train on what was said of the first one's versions
   std::string base;  ///< the folder that relative files are relative to
 };
 

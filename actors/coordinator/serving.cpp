@@ -230,6 +230,7 @@ void Serving::finish(const OrderRef& order, const std::string& model, const std:
   context_.log().info("a version is served at",
                       {{"model", model}, {"version", version}, {"address", address}});
   tell_(Deployed{model, number_of(version), address});
+  if (served_) served_(version);
   const std::string what = model + " version " + version + " at " + address;
   if (order->reply) {
     say(*order->reply, true, what);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "actors/report/job_event.hpp"
 #include "runtime/actor/context.hpp"
@@ -32,6 +33,10 @@ class Serving {
   /// Has a run folder's version or a checkpoint served. The same order again, after a restart: only if nothing is served
   /// now; else what was served last stays, be it by a roll back since then.
   void serve(std::string saved, std::string order);
+  /// `told` is called with each version that is found to be served, after whatever order.
+  void on_served(std::function<void(const std::string& version)> told) {
+    served_ = std::move(told);
+  }
 
  private:
   struct Order;
@@ -52,6 +57,7 @@ class Serving {
   runtime::Ref deployer_;
   const std::string folder_;
   Tell tell_;
+  std::function<void(const std::string&)> served_;
   OrderRef current_, next_;
 };
 

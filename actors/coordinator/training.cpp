@@ -89,6 +89,7 @@ void Training::start() {
           "find where the job stands",
           [options = options_, memory = memory_] { return begin(options, *memory, posix_files()); },
           [this](Standing standing) {
+            if (retired_) return;
             slots_ = VersionSlots::find(memory_->writable_bytes(), options_.job->id());
             open_ledger(standing.in_memory ? std::nullopt : std::optional{standing.version});
             context_.log().info("the job stands",
@@ -205,6 +206,17 @@ void Training::stop() {
     if (member.role == "trainer" || member.role == "aggregator") send_plan(member, {});
 }
 
+void Training::retire() {
+  stop();
+  retired_ = true;
+  started_ = false;
+  for (const auto& [path, member] : members_) context_.unwatch(member.watch);
+  members_.clear();
+  if (timer_ != 0) context_.cancel(std::exchange(timer_, 0));
+  slots_.reset();
+  ledger_.reset();
+}
+
 void Training::look() {
   timer_ = context_.after(look_every, [this] {
     collect();
@@ -279,6 +291,7 @@ void Training::save_next() {
       .run_as(
           "sync the ledger", [path = options_.ledger] { posix_files().sync(path); },
           [this, version, order, to = checkpointer->ref] {
+            if (retired_) return;
             context_.ask<wire::SaveVersion>(to, order, save_within,
                                             [this, version](const Answer& answer) {
                                               saving_ = false;
@@ -300,6 +313,7 @@ void Training::hear_saved(std::uint64_t version, const Answer& answer) {
                                                  folder = head.getFolder();
                                                  hash = head.getStateHash();
                                                });
+  if (retired_) return;
   saved_through_ = version;
   slots_->unpin(version);
   if (listener_.on_saved) listener_.on_saved(version, folder, hash);

@@ -65,6 +65,8 @@ class Training {
   void set_loaders(std::vector<std::string> loaders);
   /// Members stop working on it.
   void stop();
+  /// Lets go of memory and ledger, which another job takes: from now on nothing has an effect.
+  void retire();
 
   /// The newest version; none until it was found where the job stands.
   std::optional<std::uint64_t> version() const;
@@ -102,7 +104,7 @@ class Training {
   std::uint64_t generation_ = 0;
   std::uint64_t saved_through_ = 0;  // versions up to this one that had to be saved are
   std::uint64_t timer_ = 0;
-  bool started_ = false, saving_ = false, stopped_ = false;
+  bool started_ = false, saving_ = false, stopped_ = false, retired_ = false;
 };
 
 }  // namespace troupe::actors

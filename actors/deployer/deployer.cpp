@@ -173,6 +173,7 @@ class Deployer final : public Actor {
           outputs.subspan(at * job.version->out_bytes, job.version->out_bytes);
       PredictionRecord record;
       record.id = row_prediction_id(job.prediction_id, row, job.request.count);
+      record.info = &job.version->info;
       record.version = job.version->info.version;
       record.inputs.assign(input.begin(), input.end());
       record.outputs.resize(output.size() / sizeof(float));

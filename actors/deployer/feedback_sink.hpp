@@ -14,8 +14,11 @@ class Context;
 
 namespace troupe::actors {
 
+struct ServableInfo;
+
 /// One row that was predicted.
 struct PredictionRecord {
+  const ServableInfo* info = nullptr;  ///< of the version; lives as long as the call that takes it
   std::string id;
   std::string version;
   std::vector<std::byte> inputs;  ///< a row as in servable.hpp

@@ -114,11 +114,24 @@ std::optional<RetrainRule> parse_rule(std::string_view text, std::string& why) {
   return {};
 }
 
+namespace {
+
+/// A rule as a text. YAML takes `after: 500 labels` for a map.
+std::string rule_text(SpecReader item) {
+  if (!item.is_map()) return item.scalar().value_or(item.json());
+  const std::string count = item.text("after");
+  item.finish();
+  return "after: " + count;
+}
+
+}  // namespace
+
 FeedbackSpec read_feedback(SpecReader& spec) {
   using namespace std::chrono_literals;
   FeedbackSpec result;
   result.window = spec.integer("window", result.window, 1, 1'000'000);
-  const std::vector<std::string> when = spec.texts("when");
+  std::vector<std::string> when;
+  for (const SpecReader& item : spec.values("when")) when.push_back(rule_text(item));
   for (std::size_t i = 0; i < when.size(); ++i) {
     std::string why;
     if (const auto rule = parse_rule(when[i], why)) {

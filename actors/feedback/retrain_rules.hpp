@@ -42,7 +42,7 @@ struct FeedbackSpec {
   std::int64_t groups = 8;  ///< of features, whose drift is looked at each for itself
 };
 
-/// `window` from 1 to 1,000,000, `minimum_labels` from 1 to `window` (without it 100, or `window` if that is less),
+/// A rule is a text, or what a config makes of one with a colon: {after: "500 labels"}. `window` from 1 to 1,000,000, `minimum_labels` from 1 to `window` (without it 100, or `window` if that is less),
 /// `cooldown` up to 365 days, `groups` from 1 to 4096. All that is wrong becomes a problem; calls finish().
 FeedbackSpec read_feedback(SpecReader& spec);
 

@@ -266,6 +266,16 @@ SpecReader SpecReader::value(std::string_view key) {
   return value ? child(value->json, value->pointer) : child(nullptr, pointer_ + '/' + escaped(key));
 }
 
+std::vector<SpecReader> SpecReader::values(std::string_view key) {
+  const auto value = find(key);
+  if (!value || value->json->is_null()) return {};
+  if (!value->json->is_array()) return {child(value->json, value->pointer)};
+  std::vector<SpecReader> result;
+  for (std::size_t i = 0; i < value->json->size(); ++i)
+    result.push_back(child(&(*value->json)[i], value->pointer + '/' + std::to_string(i)));
+  return result;
+}
+
 std::vector<SpecReader> SpecReader::objects(std::string_view key) {
   const auto value = find(key);
   if (!value || value->json->is_null()) return {};

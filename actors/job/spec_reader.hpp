@@ -68,6 +68,8 @@ class SpecReader {
   SpecReader object(std::string_view key);
   /// What is under a key, whatever it is; nothing if the key is absent.
   SpecReader value(std::string_view key);
+  /// The items of a list, whatever each of them is; anything else is a list of one. Nothing there: empty.
+  std::vector<SpecReader> values(std::string_view key);
   /// The items of a list of maps.
   std::vector<SpecReader> objects(std::string_view key);
   /// "relu", or {dense: {units: 10}}, or {dense: {}}: a name with what belongs to it. None if the key is absent.

@@ -20,13 +20,16 @@ struct Range {
 };
 
 Range range_of(const RawData& raw, RawPart part) {
-  const std::uint64_t size = part.test && !raw.has_test() ? 0 : raw.source(part.test).size();
+  const bool there = part.extra > 0 ? part.extra <= raw.extras() : !part.test || raw.has_test();
+  const std::uint64_t size = there ? raw.source(part).size() : 0;
   const std::uint64_t first = part.index * RawPart::records;
   if (first >= size) {
     throw Error{ErrorCode::bad_input, "data: expected a part below " +
                                           std::to_string(parts_of(size)) + " of the " +
-                                          (part.test ? "test" : "training") + " files, got " +
-                                          std::to_string(part.index)};
+                                          (part.extra > 0 ? "extra"
+                                           : part.test    ? "test"
+                                                          : "training") +
+                                          " files, got " + std::to_string(part.index)};
   }
   return {first, std::min(first + RawPart::records, size)};
 }
@@ -131,27 +134,41 @@ RawData::RawData(DataSpec data, PreprocessSpec preprocess)
   // What is clipped need not be a whole number any more.
   const bool clips = preprocess_.outliers && preprocess_.outliers->clip;
   layout_ = {train_->shape(), clips ? gpu::DType::f32 : train_->dtype(), data_.classes};
+  for (const std::string& file : data_.extra)
+    extra_.push_back(open_extra(file, layout_.shape, layout_.dtype));
+}
+
+const RawSource& RawData::source(const RawPart& part) const {
+  return part.extra > 0 ? extra(part.extra) : source(part.test);
+}
+
+std::uint64_t RawData::records() const {
+  std::uint64_t records = train_->size() + (test_ ? test_->size() : 0);
+  for (const auto& file : extra_) records += file->size();
+  return records;
 }
 
 std::vector<RawPart> raw_parts(const RawData& raw) {
   std::vector<RawPart> parts;
-  for (const bool test : {false, true}) {
-    if (test && !raw.has_test()) continue;
-    const std::uint64_t records = raw.source(test).size();
+  const auto add = [&](bool test, std::uint32_t extra) {
+    const RawSource& source = raw.source(RawPart{test, 0, extra});
+    const std::uint64_t records = source.size();
     if (records > RawPart::records * std::numeric_limits<std::uint32_t>::max()) {
-      throw Error{ErrorCode::bad_input, raw.source(test).name() +
-                                            ": expected at most 2^44 records, got " +
+      throw Error{ErrorCode::bad_input, source.name() + ": expected at most 2^44 records, got " +
                                             std::to_string(records)};
     }
-    for (std::uint32_t i = 0; i < parts_of(records); ++i) parts.push_back({test, i});
-  }
+    for (std::uint32_t i = 0; i < parts_of(records); ++i) parts.push_back({test, i, extra});
+  };
+  add(false, 0);
+  if (raw.has_test()) add(true, 0);
+  for (std::uint32_t extra = 1; extra <= raw.extras(); ++extra) add(false, extra);
   return parts;
 }
 
 ColumnSums measure_columns(const RawData& raw, RawPart part) {
   const FloatEnvironment environment;
   const Range range = range_of(raw, part);
-  const RawSource& source = raw.source(part.test);
+  const RawSource& source = raw.source(part);
   ColumnSums result{std::vector<std::uint64_t>(raw.layout().elements()),
                     std::vector<double>(raw.layout().elements())};
   RawRecord record;
@@ -200,7 +217,7 @@ CleanedPart clean_part(const RawData& raw, RawPart part, std::span<const float> 
     throw Error{ErrorCode::bad_input, "data: expected " + std::to_string(raw.layout().elements()) +
                                           " means of columns, got " + std::to_string(means.size())};
   }
-  const RawSource& source = raw.source(part.test);
+  const RawSource& source = raw.source(part);
   CleanedPart result;
   result.part = part;
   result.raw = static_cast<std::uint32_t>(range.last - range.first);

@@ -15,6 +15,8 @@
 
 namespace troupe::actors {
 
+struct RawPart;
+
 /// The raw files of a data section, open, with the way they are cleaned. Immutable; for any threads.
 class RawData {
  public:
@@ -26,11 +28,19 @@ class RawData {
   const RecordLayout& layout() const { return layout_; }
   bool has_test() const { return test_ != nullptr; }
   const RawSource& source(bool test) const { return test ? *test_ : *train_; }
+  std::uint32_t extras() const { return static_cast<std::uint32_t>(extra_.size()); }
+  /// @param extra  from 1 to extras()
+  const RawSource& extra(std::uint32_t extra) const { return *extra_.at(extra - 1); }
+  /// What a part is of; it must be there.
+  const RawSource& source(const RawPart& part) const;
+  /// In all files.
+  std::uint64_t records() const;
 
  private:
   DataSpec data_;
   PreprocessSpec preprocess_;
   std::unique_ptr<RawSource> train_, test_;
+  std::vector<std::unique_ptr<RawSource>> extra_;
   RecordLayout layout_;
 };
 
@@ -40,6 +50,7 @@ struct RawPart {
 
   bool test = false;  ///< of the test files
   std::uint32_t index = 0;
+  std::uint32_t extra = 0;  ///< of that extra file, from 1; 0: of none
 
   bool operator==(const RawPart&) const = default;
 };
@@ -48,7 +59,8 @@ struct RawPart {
 constexpr std::uint32_t parts_of(std::uint64_t records) {
   return static_cast<std::uint32_t>((records + RawPart::records - 1) / RawPart::records);
 }
-/// All parts, those of the training files first. @throws Error bad_input for more than 2^32 of them.
+/// All parts: of the training files, the test files, the extra files. So that what is held back does not depend on
+/// extra records, these come last. @throws Error bad_input for more than 2^32 of them.
 std::vector<RawPart> raw_parts(const RawData& raw);
 
 /// Of each feature: how many numbers a part has, and their sum.

@@ -135,15 +135,16 @@ CsvOptions options_of(const DataSpec& spec) {
 
 class CsvSource final : public RawSource {
  public:
-  CsvSource(const DataSpec& spec, const DataFiles& files)
+  CsvSource(const DataSpec& spec, const DataFiles& files, gpu::DType dtype = gpu::DType::f32)
       : file_{files.features},
+        dtype_{dtype},
         table_{file_, options_of(spec)},
         label_{label_column(spec, table_, file_)},
         shape_{sample_shape(spec, {static_cast<std::int64_t>(table_.width()) - 1}, file_)} {}
 
   std::uint64_t size() const override { return table_.size(); }
   const gpu::Shape& shape() const override { return shape_; }
-  gpu::DType dtype() const override { return gpu::DType::f32; }
+  gpu::DType dtype() const override { return dtype_; }
   const std::string& name() const override { return file_; }
 
   void read(std::uint64_t i, RawRecord& record) const override {
@@ -179,12 +180,18 @@ class CsvSource final : public RawSource {
           table_.columns().describe(column) + ": expected a number, got " + shown(field);
     } else if (is_label) {
       record.label = *value;
+    } else if (dtype_ == gpu::DType::u8 &&
+               !(*value >= 0 && *value <= 255 && *value == std::floor(*value))) {
+      record.rejected = Reason::not_a_number;
+      record.detail = table_.columns().describe(column) +
+                      ": expected a whole number from 0 to 255, got " + shown(field);
     } else {
       record.features[feature] = static_cast<float>(*value);
     }
   }
 
   std::string file_;
+  gpu::DType dtype_;
   CsvTable table_;
   std::size_t label_;
   gpu::Shape shape_;
@@ -194,6 +201,14 @@ class CsvSource final : public RawSource {
 
 std::unique_ptr<RawSource> open_csv(const DataSpec& spec, const DataFiles& files) {
   return std::make_unique<CsvSource>(spec, files);
+}
+
+std::unique_ptr<RawSource> open_extra(const std::string& file, const gpu::Shape& shape,
+                                      gpu::DType dtype) {
+  DataSpec spec;
+  spec.header = false;
+  spec.shape = shape;
+  return std::make_unique<CsvSource>(spec, DataFiles{file, {}}, dtype);
 }
 
 }  // namespace troupe::actors

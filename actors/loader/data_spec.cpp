@@ -121,6 +121,10 @@ DataSpec read_data_spec(SpecReader& reader, const std::string& base) {
   if (SpecReader test = reader.object("test"); reader.has("test")) {
     spec.test = read_files(test, spec.format, base);
   }
+  for (const std::string& file : reader.texts("extra")) {
+    if (file.empty()) reader.problem("extra", "expected files, got an empty text");
+    spec.extra.push_back(resolve(base, file));
+  }
   if (spec.format == DataSpec::Format::csv) read_csv(reader, spec);
   spec.shape = read_shape(reader, "shape");
   spec.class_names = reader.texts("class_names");

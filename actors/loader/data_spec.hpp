@@ -25,6 +25,8 @@ struct DataFiles {
 ///     format   idx | csv
 ///     train    idx: {features: FILE, labels: FILE}, csv: {file: FILE}; plain or gzip
 ///     test     the same, optional: a set that is held back
+///     extra    [FILE, …], optional: more records to train on, none of which is held back. csv without a header, whatever
+///              `format` is: the features as they are prepared, then the label (what feedback's snapshots are)
 ///     header, separator, label   of csv: whether the first row names the columns (true), one character
 ///              (","), and the label's column: its name, its number from 0, or `last`
 ///     shape    of one sample; default: the file's own. Samples of two dimensions get a third one, the
@@ -39,6 +41,7 @@ struct DataSpec {
   Format format = Format::idx;
   DataFiles train;
   std::optional<DataFiles> test;
+  std::vector<std::string> extra;
   bool header = true;
   char separator = ',';
   LabelColumn label = LastColumn{};

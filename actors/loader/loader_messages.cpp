@@ -35,9 +35,10 @@ SectionTexts get(wire::DataSections::Reader reader) {
 void put(RawPart part, wire::RawPart::Builder builder) {
   builder.setTest(part.test);
   builder.setIndex(part.index);
+  builder.setExtra(part.extra);
 }
 RawPart get(wire::RawPart::Reader reader) {
-  return {reader.getTest(), reader.getIndex()};
+  return {reader.getTest(), reader.getIndex(), reader.getExtra()};
 }
 
 capnp::Data::Reader data_of(const Xxh3Digest& digest) {
@@ -169,8 +170,11 @@ PreparedPartFile write_part(FileSystem& files, const std::string& folder, const 
         }
       },
       part.records, part.hashes, part.numbers);
-  const std::string file =
-      folder + (part.part.test ? "/test-" : "/train-") + std::to_string(part.part.index);
+  const std::string file = folder + '/' +
+                           (part.part.extra > 0 ? "extra-" + std::to_string(part.part.extra) + '-'
+                            : part.part.test    ? "test-"
+                                                : "train-") +
+                           std::to_string(part.part.index);
   write_atomically(files, file, frame.bytes());
   return {part.part, file, serialization::xxh3_128(frame.bytes()), count,
           static_cast<std::uint32_t>(part.rejections.size())};

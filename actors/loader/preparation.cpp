@@ -91,6 +91,7 @@ std::string prepared_name(const DataSpec& data, const PreprocessSpec& preprocess
   hash_text(hash, std::to_string(seed));
   std::vector<std::string> paths{data.train.features, data.train.labels};
   if (data.test) paths.insert(paths.end(), {data.test->features, data.test->labels});
+  paths.insert(paths.end(), data.extra.begin(), data.extra.end());
   for (const std::string& path : paths) {
     if (!path.empty()) hash_file(hash, path);
   }
@@ -174,8 +175,7 @@ void Preparation::check_rejected() const {
   for (std::size_t i = 0; i < reason_count; ++i) {
     if (static_cast<Reason>(i + 1) != Reason::duplicate) rejected += rejected_[i];
   }
-  const std::uint64_t all =
-      raw_.source(false).size() + (raw_.has_test() ? raw_.source(true).size() : 0);
+  const std::uint64_t all = raw_.records();
   const double most = raw_.preprocess().max_rejected * static_cast<double>(all);
   if (static_cast<double>(rejected) <= most) return;
   throw Error{ErrorCode::bad_input,
@@ -195,7 +195,7 @@ void Preparation::add(const CleanedPart& part) {
                                           " with whole records, got another"};
   }
   ++next_;
-  const RawSource& source = raw_.source(part.part.test);
+  const RawSource& source = raw_.source(part.part);
   auto rejection = part.rejections.begin();
   for (std::size_t i = 0; i < part.numbers.size(); ++i) {
     for (; rejection != part.rejections.end() && rejection->record < part.numbers[i]; ++rejection) {
@@ -205,7 +205,8 @@ void Preparation::add(const CleanedPart& part) {
       quarantine(source, {part.numbers[i], 0, Reason::duplicate, "equal to an earlier record"});
       continue;
     }
-    keep(split_of(raw_.preprocess(), seed_, part.part.test, part.numbers[i]),
+    keep(part.part.extra > 0 ? Split::train
+                             : split_of(raw_.preprocess(), seed_, part.part.test, part.numbers[i]),
          std::span{part.records}.subspan(i * bytes, bytes));
   }
   for (; rejection != part.rejections.end(); ++rejection) quarantine(source, *rejection);
@@ -263,6 +264,7 @@ void Preparation::finish(std::span<const MeasuredPart> measured) {
   manifest_.seed = seed_;
   manifest_.raw_train = raw_.source(false).size();
   manifest_.raw_test = raw_.has_test() ? raw_.source(true).size() : 0;
+  manifest_.raw_extra = raw_.records() - manifest_.raw_train - manifest_.raw_test;
   manifest_.rejected = rejected_;
   manifest_.fingerprint = fingerprint();
   remove_all(files_, parts_folder_);
@@ -293,7 +295,7 @@ std::string prepare(FileSystem& files, const DataSpec& data, const PreprocessSpe
   if (preprocess.missing == PreprocessSpec::Missing::mean) {
     std::vector<ColumnSums> sums;
     for (const RawPart part : parts) {
-      if (!part.test) sums.push_back(measure_columns(raw, part));
+      if (!part.test && part.extra == 0) sums.push_back(measure_columns(raw, part));
     }
     means = column_means(sums);
   }

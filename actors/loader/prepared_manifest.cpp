@@ -69,6 +69,7 @@ PreparedManifest read(const Json& json) {
   manifest.seed = json.at("seed").get<std::uint64_t>();
   manifest.raw_train = json.at("raw").at("train").get<std::uint64_t>();
   manifest.raw_test = json.at("raw").at("test").get<std::uint64_t>();
+  manifest.raw_extra = json.at("raw").value("extra", std::uint64_t{0});
   manifest.fingerprint = json.at("fingerprint").get<std::string>();
   for (std::size_t i = 0; i < reason_count; ++i) {
     manifest.rejected[i] = json.at("rejected").at(reason_name(i)).get<std::uint64_t>();
@@ -124,6 +125,7 @@ std::string encode_prepared_manifest(const PreparedManifest& manifest) {
   json["preprocess"] = Json::parse(manifest.preprocess);
   json["seed"] = manifest.seed;
   json["raw"] = {{"train", manifest.raw_train}, {"test", manifest.raw_test}};
+  if (manifest.raw_extra > 0) json["raw"]["extra"] = manifest.raw_extra;
   json["fingerprint"] = manifest.fingerprint;
   for (std::size_t i = 0; i < reason_count; ++i)
     json["rejected"][reason_name(i)] = manifest.rejected[i];

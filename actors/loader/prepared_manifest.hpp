@@ -35,9 +35,9 @@ struct PreparedManifest {
   gpu::Normalize measured;                  ///< mean 0 and deviation 1 if the spec measures none
   std::string data, preprocess;             ///< the sections, as JSON
   std::uint64_t seed = 0;
-  std::uint64_t raw_train = 0, raw_test = 0;           ///< records in the files
-  std::array<std::uint64_t, reason_count> rejected{};  ///< by Reason, from 1
-  std::string fingerprint;                             ///< SHA-256 of the contents, in hexadecimal
+  std::uint64_t raw_train = 0, raw_test = 0, raw_extra = 0;  ///< records in the files
+  std::array<std::uint64_t, reason_count> rejected{};        ///< by Reason, from 1
+  std::string fingerprint;  ///< SHA-256 of the contents, in hexadecimal
   std::array<File, split_count> records;
   File quarantine;
 };

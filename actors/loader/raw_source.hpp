@@ -55,6 +55,10 @@ class RawSource {
 std::unique_ptr<RawSource> open_idx(const DataSpec& spec, const DataFiles& files);
 std::unique_ptr<RawSource> open_csv(const DataSpec& spec, const DataFiles& files);
 std::unique_ptr<RawSource> open_source(const DataSpec& spec, const DataFiles& files);
+/// A file of `data.extra`: csv without a header, features of `shape`, then the label. For u8 a feature that is no whole
+/// number from 0 to 255 is a reason to reject the record.
+std::unique_ptr<RawSource> open_extra(const std::string& file, const gpu::Shape& shape,
+                                      gpu::DType dtype);
 
 /// The shape that samples have: that of the spec or else the file's, with a channel if it has two dimensions.
 /// @throws Error bad_input if the spec's has other elements than the file's.

@@ -11,9 +11,11 @@
 #include "actors/deployer/deployer_options.hpp"
 #include "actors/evaluator/evaluator.hpp"
 #include "actors/feedback/feedback.hpp"
+#include "actors/feedback/retrain_rules.hpp"
 #include "actors/job/train_spec.hpp"
 #include "actors/loader/data_spec.hpp"
 #include "actors/loader/loader.hpp"
+#include "actors/pipeline/feedback_link.hpp"
 #include "actors/pipeline/model_servable.hpp"
 #include "actors/pipeline/prepared_rows.hpp"
 #include "actors/pipeline/short_form.hpp"
@@ -30,6 +32,7 @@ void add_roles(runtime::Registry& registry) {
          read_train(section);
          section.finish();
        }},
+      {"feedback", [](SpecReader& section) { read_feedback(section); }},
       // Of a section whose keys are the deployer's parameters: what is none of them.
       {"deploy", read_deploy_spec}};
   add_coordinator_type(registry, readers);
@@ -38,7 +41,7 @@ void add_roles(runtime::Registry& registry) {
   add_checkpointer_type(registry);
   add_trainer_type(registry);
   add_evaluator_types(registry, open_prepared_rows);
-  add_deployer_types(registry, load_model_servable);
+  add_deployer_types(registry, load_model_servable, make_feedback_link);
   add_publisher_type(registry);
   add_feedback_types(registry);
   registry.add_short_form(pipeline_short_form(std::max(1U, std::thread::hardware_concurrency())));

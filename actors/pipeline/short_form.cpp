@@ -121,7 +121,10 @@ class Expansion {
     give(deployer, "feedback", "/serve/feedback");
     if (entry(deployer).at("with").contains("model"))
       give(feedback, "model", entry(deployer).at("with").at("model"));
-    if (has_job) give(feedback, "coordinator", "/job/coordinator");
+    if (has_job) {
+      give(feedback, "coordinator", "/job/coordinator");
+      give(coordinator, "feedback_actor", "/serve/feedback");
+    }
     give(feedback, "store", "");  // the run says where
     take_run_parameters("feedback", {feedback});
     give(feedback, "feedback", sections_.at("feedback").dump());

@@ -19,6 +19,7 @@ struct RawPart {
   # Raw records 4096 index ... 4096 (index + 1) - 1 of a source, as far as it has them.
   test @0 :Bool;         # of the test files; else of the training files
   index @1 :UInt32;
+  extra @2 :UInt32;      # of that extra file, from 1; 0: of none
 }
 
 struct MeasureColumns {

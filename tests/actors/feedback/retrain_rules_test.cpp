@@ -94,6 +94,12 @@ TEST_CASE("read_feedback: all of the section, and its defaults") {
   CHECK(problems.empty());
   CHECK(spec.when == std::vector{drift_02});
   CHECK(spec.minimum_labels == 20);
+  spec = read(R"({"when": [{"after": "500 labels"}, "accuracy < 0.95"]})", problems);
+  CHECK(problems.empty());
+  CHECK(spec.when == std::vector{after_500, accuracy_95});
+  read(R"({"when": [{"after": "500 labels", "befor": "1"}]})", problems);
+  CHECK(problems.size() == 1);
+  problems.clear();
   CHECK(read("{}", problems).when.empty());
   CHECK(problems.empty());
 }

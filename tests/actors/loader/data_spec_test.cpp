@@ -38,6 +38,10 @@ TEST_CASE("a data section is read, its files beside the base") {
   CHECK(spec.classes == 2);
   CHECK(spec.class_names.size() == 2);
   CHECK(parse_data_spec(idx, "d").train.labels == "d/b");
+  CHECK(parse_data_spec(idx, "d").extra.empty());
+  std::string more{idx};
+  more.insert(1, R"("extra": ["x.csv", "/y.csv"], )");
+  CHECK(parse_data_spec(more, "d").extra == std::vector<std::string>{"d/x.csv", "/y.csv"});
 }
 
 TEST_CASE("a preprocess section is read") {

@@ -11,6 +11,7 @@
 #include "runtime/testing/test_node.hpp"
 #include "serialization/make_frame.hpp"
 #include "serialization/schema/data.capnp.h"
+#include "serialization/schema/training.capnp.h"
 #include "tests/actors/loader/support.hpp"
 #include "tests/support/doctest_std.hpp"
 
@@ -26,7 +27,7 @@ class Coordinator final : public Actor {
  public:
   Coordinator(Context&, const Parameters&) {}
   void handles(Handlers& on) override {
-    on.tell<wire::LoaderReady>([this](const Frame&) { ++ready_; });
+    on.tell<wire::Here>([this](const Frame&) { ++ready_; });
     on.ask<wire::LoadShard>([this](const Frame&, Reply reply) {
       reply.answer(load_shard_frame({0, ready_}));
     });

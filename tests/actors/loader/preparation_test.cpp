@@ -74,6 +74,59 @@ TEST_CASE("the shares of a split are drawn for each record, from the seed alone"
   CHECK(prepared(elsewhere, from, spec).fingerprint() == data.fingerprint());
 }
 
+TEST_CASE(
+    "extra records are all trained on, behind the others, and change nothing of what is held "
+    "back") {
+  FileDouble files;
+  const std::string spec =
+      R"({"deduplicate": true, "max_rejected": 0.1, "missing": "mean", "split": {"validation": 0.2, "test": 0.1}})";
+  const CsvCase without{many_records(500)};
+  const PreparedData before = prepared(files, without, spec);
+  const CsvCase with{many_records(500), R"("classes": 3, "extra": ["more.csv", "last.csv"])"};
+  with.write("more.csv", "7,7,7,1\n" + many_records(3) + "?,8,8,2\n8,8,8,3\n");
+  with.write("last.csv", many_records(5000) + "7,7,7,1\n");
+  const PreparedData after = prepared(files, with, spec);
+  for (const Split split : {Split::validation, Split::test}) {
+    REQUIRE(after.size(split) == before.size(split));
+    for (std::uint64_t i = 0; i < before.size(split); ++i)
+      CHECK(std::ranges::equal(after.record(split, i), before.record(split, i)));
+  }
+  // 500 and 3 are there already, one of more.csv and one of last.csv have no class or are there twice.
+  CHECK(after.size(Split::train) == before.size(Split::train) + 2 + 4500);
+  CHECK(feature(after, Split::train, before.size(Split::train), 0) == 7);
+  CHECK(feature(after, Split::train, before.size(Split::train) + 1, 0) == doctest::Approx(249.5));
+  CHECK(after.manifest().raw_extra == 6 + 5001);
+  CHECK(rejected(after, Reason::duplicate) == 3 + 500 + 1);
+  CHECK(rejected(after, Reason::bad_label) == 1);
+}
+
+TEST_CASE("extra records are a csv of whole numbers where samples are bytes") {
+  const auto path = find_data("mnist/t10k-images-idx3-ubyte.gz");
+  if (!path) return skip("no data sets in TROUPE_DATA");
+  FileDouble files;
+  const TemporaryFolder folder;
+  std::string row;
+  for (int i = 0; i < 784; ++i) row += std::to_string(i % 256) + ',';
+  std::ofstream{folder.path() + "/more.csv"} << row << "7\n"
+                                             << "0.5" << row.substr(1) << "7\n"
+                                             << "256" << row.substr(1) << "7\n";
+  const DataSpec data = parse_data_spec(
+      R"({"format": "idx", "train": {"features": "t10k-images-idx3-ubyte.gz", "labels": "t10k-labels-idx1-ubyte.gz"},
+          "extra": [")" +
+          folder.path() + R"(/more.csv"], "classes": 10})",
+      path->substr(0, path->rfind('/')));
+  const PreprocessSpec spec =
+      parse_preprocess_spec(R"({"split": {"validation": 0, "test": 0}})", data);
+  const PreparedData mnist = PreparedData::open(files, prepare(files, data, spec, 1, "/data"));
+  CHECK(mnist.size(Split::train) == 10'001);
+  CHECK(rejected(mnist, Reason::not_a_number) == 2);
+  CHECK(mnist.dtype() == gpu::DType::u8);
+  CHECK(mnist.features(Split::train, 10'000)[255] == std::byte{255});
+  CHECK(mnist.label_bits(Split::train, 10'000) == 7);
+  std::ofstream{folder.path() + "/more.csv"} << "1,2,3\n";
+  CHECK(code_of([&] { prepare(files, data, spec, 1, "/data"); }) == ErrorCode::bad_input);
+}
+
 TEST_CASE("what was prepared is used again, and is made anew for another input") {
   FileDouble files;
   CsvCase from{many_records(100)};

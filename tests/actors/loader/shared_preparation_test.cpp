@@ -72,7 +72,10 @@ void prepare_by(std::uint32_t loaders, SharedPreparation& preparation) {
 }  // namespace
 
 TEST_CASE("1, 2 and 5 loaders prepare the same bytes as one process alone, whoever does what") {
-  const CsvCase from{some_bad_records(), R"("classes": 3)", many_records(4500)};
+  const CsvCase from{some_bad_records(), R"("classes": 3, "extra": ["a.csv", "b.csv"])",
+                     many_records(4500)};
+  from.write("a.csv", many_records(4200));
+  from.write("b.csv", "1,2,3,0\n1,2,x,0\n");
   const PreprocessSpec spec = from.preprocess(spec_json);
   FileDouble alone;
   const std::string expected = prepare(alone, from.data, spec, 9, "/data");

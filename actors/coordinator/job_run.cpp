@@ -1,0 +1,371 @@
+#include "actors/coordinator/job_run.hpp"
+
+#include <capnp/message.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <span>
+
+#include "actors/checkpointer/save_version.hpp"
+#include "actors/evaluator/early_stopping.hpp"
+#include "actors/evaluator/gate.hpp"
+#include "actors/evaluator/metrics.hpp"
+#include "gpu/nn/schedule.hpp"
+#include "runtime/actor/executor.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/base/file.hpp"
+#include "runtime/cluster/shared_memory.hpp"
+#include "runtime/telemetry/log.hpp"
+#include "serialization/checkpoint.hpp"
+#include "serialization/make_frame.hpp"
+#include "serialization/schema/data.capnp.h"
+
+namespace troupe::actors {
+
+using namespace runtime;
+using namespace std::chrono_literals;
+using serialization::make_frame;
+
+namespace {
+
+constexpr Duration open_within = 5min;
+constexpr Duration try_again_after = 50ms;
+constexpr Duration news_every = 100ms;
+
+std::string one_line(std::string text) {
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;)
+    text.replace(at, 1, "; ");
+  return text;
+}
+
+}  // namespace
+
+JobRun::JobRun(Context& context, JobRunOptions options, Listener listener)
+    : context_{context},
+      options_{std::move(options)},
+      listener_{std::move(listener)},
+      files_{posix_files(), options_.folder} {}
+
+JobRun::~JobRun() = default;
+
+std::string JobRun::checkpoint(std::uint64_t step) const {
+  return checkpoints() + '/' + serialization::checkpoint_name(step);
+}
+
+void JobRun::join(const JobMember& member) {
+  members_[member.path] = member;
+  if (member.role == "loader" && preparation_) preparation_->join(member.path);
+  if (job_) admit(member);
+}
+
+void JobRun::hear_version(std::uint64_t job) {
+  if (training_) training_->hear_version(job);
+}
+
+void JobRun::hear_failure(std::uint64_t job, const std::string& reason) {
+  if (training_) training_->hear_failure(job, reason);
+}
+
+bool JobRun::save_at_end(std::function<void()> then) {
+  if (!training_ || ended_ || training_->finished() || !training_->version().value_or(0))
+    return false;
+  auto held = training_->hold_collected();
+  if (!held) return false;
+  context_.executor({.name = "save"})
+      .run_as(
+          "save at the end",
+          [job = job_->job, held = *std::move(held), memory = context_.memory(options_.memory),
+           folder = checkpoints(), record = training_->record()] {
+            save_version(posix_files(), *job, held, folder, record);
+          },
+          std::move(then));
+  return true;
+}
+
+void JobRun::retire() {
+  ended_ = true;
+  retired_ = true;
+  if (training_) training_->retire();
+}
+
+void JobRun::begin_stage(Stage stage, std::uint64_t total, std::string what) {
+  stage_began_[stage] = context_.now();
+  listener_.tell(StageBegan{stage, total, std::move(what)});
+}
+void JobRun::end_stage(Stage stage, std::string summary) {
+  const double seconds =
+      std::chrono::duration<double>(context_.now() - stage_began_[stage]).count();
+  listener_.tell(StageEnded{stage, seconds, std::move(summary)});
+}
+
+void JobRun::start() {
+  begin_stage(Stage::prepare, 0, {});
+  preparation_.emplace(
+      context_, options_.sections, options_.cache,
+      [this](std::size_t done, std::size_t tasks) {
+        listener_.tell(StageProgress{Stage::prepare, done, tasks});
+      },
+      [this](PreparedJob job) {
+        job_ = std::move(job);
+        end_stage(Stage::prepare, job_->report);
+        train();
+      },
+      [this](const std::exception_ptr& thrown) { fail_if_input(thrown); });
+  preparation_->start();
+}
+
+/// What is wrong with what was given stays wrong, however often it is tried.
+void JobRun::fail_if_input(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::bad_input && error.code() != ErrorCode::unsupported) throw;
+    fail(one_line(error.what()));
+  }
+}
+
+void JobRun::fail(const std::string& reason) {
+  if (std::exchange(ended_, true)) return;
+  if (training_) training_->stop();
+  context_.log().error("the job failed", {{"why", reason}});
+  listener_.on_failed(reason, training_ ? training_->version().value_or(0) : 0);
+}
+
+void JobRun::train() {
+  const std::string pointer = job_->data_folder + '\n';
+  write_atomically(posix_files(), options_.folder + "/prepared", std::as_bytes(std::span{pointer}));
+  if (const auto& result = files_.result()) return end(*result);
+  evaluation_.emplace(
+      context_, job_->data_folder,
+      options_.sections.evaluate == "null" ? "{}" : options_.sections.evaluate,
+      job_->evaluate.parts,
+      [this](const EvaluationOrder& order, const Metrics& metrics) { measured(order, metrics); },
+      [this](const std::string& reason) { fail("a version could not be evaluated: " + reason); });
+  TrainingOptions options;
+  options.job = job_->job;
+  options.memory = options_.memory;
+  options.ledger = options_.folder + "/ledger";
+  options.checkpoints = checkpoints();
+  options.record = job_->record;
+  training_.emplace(context_, std::move(options),
+                    Training::Listener{[this](const StepRecord& step) { hear_step(step); },
+                                       [this](std::uint64_t version, const std::string& folder,
+                                              const std::string&) { saved(version, folder); },
+                                       [this](const std::string& reason) { fail(reason); },
+                                       [this] { look_for_end(); }});
+  begin_stage(Stage::train, job_->job->steps(), {});
+  training_->start();
+  for (const auto& [path, member] : members_) admit(member);
+  find_saved();
+}
+
+void JobRun::admit(const JobMember& member) {
+  if (!training_) return;
+  if (member.role == "evaluator") {
+    evaluation_->join(member.path);
+  } else if (member.role == "loader") {
+    open_data(member);
+  } else {
+    training_->join(member.role, member.path, member.incarnation);
+  }
+}
+
+/// A loader that was started knows nothing of the data; one that ended is asked no more.
+void JobRun::open_data(const JobMember& member) {
+  const auto current = [this, member] {
+    if (retired_) return false;
+    const auto at = members_.find(member.path);
+    return at != members_.end() && at->second.incarnation == member.incarnation;
+  };
+  context_.ask<wire::OpenData>(
+      context_.ref(member.path), make_frame<wire::OpenData>([&](auto head) {
+        head.setFolder(job_->data_folder);
+        head.setPreprocess(options_.sections.preprocess == "null" ? "{}"
+                                                                  : options_.sections.preprocess);
+        head.setSeed(options_.sections.seed);
+      }),
+      open_within, [this, member, current](const Answer& answer) {
+        if (!current()) return;
+        if (answer.ok()) {
+          loaders_.insert(member.path);
+          training_->set_loaders({loaders_.begin(), loaders_.end()});
+        } else if (answer.failure().kind == FailureKind::refused ||
+                   answer.failure().kind == FailureKind::timeout) {
+          context_.log().warning("a loader did not open the data",
+                                 {{"loader", member.path}, {"why", answer.failure().text}});
+          context_.after(try_again_after, [this, member, current] {
+            if (current()) open_data(member);
+          });
+        }
+      });
+}
+
+void JobRun::hear_step(const StepRecord& step) {
+  ++steps_since_news_;
+  const TimePoint now = context_.now();
+  const bool last = step.step + 1 == job_->job->steps();
+  if (!last && now - news_at_ < news_every) return;
+  const double seconds = std::chrono::duration<double>(now - news_at_).count();
+  const auto batch = static_cast<std::uint64_t>(job_->job->spec().batch);
+  StepsDone done;
+  done.step = step.step + 1;
+  done.steps = job_->job->steps();
+  done.epoch = step.step * batch / job_->job->samples();
+  done.epochs = (done.steps * batch + job_->job->samples() - 1) / job_->job->samples();
+  done.loss = step.loss;
+  done.learning_rate = gpu::nn::learning_rate(job_->job->spec().schedule, step.step);
+  if (news_at_ != TimePoint{} && seconds > 0)
+    done.samples_per_second = static_cast<double>(steps_since_news_ * batch) / seconds;
+  news_at_ = now;
+  steps_since_news_ = 0;
+  listener_.tell(done);
+}
+
+/// Checkpoints that are there already, from before this coordinator's time.
+void JobRun::find_saved() {
+  context_.executor({.name = "save"})
+      .run_as(
+          "look for checkpoints",
+          [folder = checkpoints()] {
+            std::vector<std::string> names;
+            if (posix_files().kind(folder) == PathKind::folder) names = posix_files().list(folder);
+            return names;
+          },
+          [this](const std::vector<std::string>& names) {
+            for (std::uint64_t step = 1; step <= job_->job->steps(); ++step) {
+              if (!is_checkpoint(job_->job->train(), job_->job->samples(), step)) continue;
+              if (std::ranges::binary_search(names, serialization::checkpoint_name(step)))
+                want_evaluation(step);
+            }
+            looked_ = true;
+            look_for_end();
+          });
+}
+
+void JobRun::saved(std::uint64_t version, const std::string& folder) {
+  listener_.tell(Checkpointed{version, folder});
+  want_evaluation(version);
+  look_for_end();
+}
+
+void JobRun::want_evaluation(std::uint64_t version) {
+  if (ended_ || job_->validation == 0 || files_.find(version, "validation") != nullptr) return;
+  if (!is_evaluated(job_->job->train(), job_->job->samples(), version)) return;
+  if (wanted_.emplace(version, "validation").second)
+    evaluation_->add({version, checkpoint(version), "validation"});
+}
+
+void JobRun::measured(const EvaluationOrder& order, const Metrics& metrics) {
+  std::vector<std::pair<std::string, double>> values = metrics.values;
+  files_.add({order.step, order.split, values});
+  listener_.tell(Evaluated{order.split, order.step, std::move(values)});
+  look_for_end();
+}
+
+/// The version that the job gives, once that is decided (JOB-7): by what was measured at each step where it had to be,
+/// in order, and nothing behind a step that is missing.
+std::optional<std::uint64_t> JobRun::chosen() {
+  const std::uint64_t steps = job_->job->steps();
+  if (job_->validation > 0) {
+    std::vector<Measurement> values;
+    for (std::uint64_t step = 1; step <= steps; ++step) {
+      if (!is_evaluated(job_->job->train(), job_->job->samples(), step)) continue;
+      const MeasuredVersion* const version = files_.find(step, "validation");
+      if (version == nullptr) return {};
+      if (!job_->evaluate.early_stopping) continue;
+      for (const auto& [name, value] : version->metrics)
+        if (name == job_->evaluate.early_stopping->metric) values.push_back({step, value});
+      const StoppingDecision decision = decide(*job_->evaluate.early_stopping, values);
+      if (decision.stop) return decision.best_step.value_or(step);
+    }
+    if (job_->evaluate.early_stopping)
+      return decide(*job_->evaluate.early_stopping, values).best_step.value_or(steps);
+  }
+  return training_->finished() ? std::optional{steps} : std::nullopt;
+}
+
+void JobRun::look_for_end() {
+  if (ended_ || !looked_) return;
+  const auto version = chosen();
+  if (!version) return;
+  if (!training_stopped_) {
+    training_stopped_ = true;
+    training_->stop();
+    end_stage(Stage::train,
+              "version " + std::to_string(*version) + " of " + std::to_string(job_->job->steps()));
+  }
+  const std::string split = job_->test > 0 ? "test" : "validation";
+  if (job_->test == 0 && job_->validation == 0) return decide_gate(*version, {});
+  const MeasuredVersion* const final = files_.find(*version, split);
+  if (final != nullptr) return decide_gate(*version, final->metrics);
+  if (wanted_.emplace(*version, split).second)
+    evaluation_->add({*version, checkpoint(*version), split});
+}
+
+void JobRun::decide_gate(std::uint64_t version,
+                         const std::vector<std::pair<std::string, double>>& values) {
+  if (deciding_) return;
+  deciding_ = true;
+  Metrics metrics;
+  metrics.values = values;
+  const Gate& gate = job_->evaluate.gate;
+  std::vector<std::string> why;
+  if (values.empty() && !gate.conditions.empty()) {
+    why.emplace_back("nothing was measured: there are no records to validate or to test with");
+  } else {
+    why = failures(gate, metrics);
+  }
+  std::string text = to_string(gate);
+  if (!options_.to_beat.empty()) {
+    std::vector<std::string> names;
+    for (const Gate::Condition& condition : gate.conditions) names.push_back(condition.metric);
+    for (std::string& line : worse_than(options_.to_beat, values, names))
+      why.push_back(std::move(line));
+    text += (text.empty() ? "" : " and ") + std::string{"not worse than what is served"};
+  }
+  for (const std::string& line : why) text += "; " + line;
+  context_.executor({.name = "save"})
+      .run_as(
+          "verify the version",
+          [folder = checkpoint(version)] {
+            return serialization::to_hex(
+                serialization::read_checkpoint(posix_files(), folder).manifest.state_hash);
+          },
+          [this, version, passed = why.empty(), text](const std::string& hash) {
+            files_.set_result({version, checkpoint(version), hash, passed, text});
+            end(*files_.result());
+          });
+}
+
+void JobRun::end(const JobResult& result) {
+  if (std::exchange(ended_, true)) return;
+  listener_.tell(GateDecided{to_string(job_->evaluate.gate), result.gate_passed, result.gate});
+  listener_.on_end(result);
+}
+
+std::vector<std::string> worse_than(const std::vector<std::pair<std::string, double>>& served,
+                                    const std::vector<std::pair<std::string, double>>& values,
+                                    const std::vector<std::string>& metrics) {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  const auto value_of = [](const std::vector<std::pair<std::string, double>>& of,
+                           const std::string& name) {
+    for (const auto& [metric, value] : of)
+      if (metric == name) return value;
+    return none;
+  };
+  std::vector<std::string> why;
+  std::set<std::string> names{metrics.begin(), metrics.end()};
+  if (names.empty() && !served.empty()) names.insert(served.front().first);
+  for (const std::string& name : names) {
+    const double old = value_of(served, name), now = value_of(values, name);
+    if (std::isnan(old) || (larger_is_better(name) ? now >= old : now <= old)) continue;
+    why.push_back(name + ", got " + std::to_string(now) + ", what is served has " +
+                  std::to_string(old));
+  }
+  return why;
+}
+
+}  // namespace troupe::actors

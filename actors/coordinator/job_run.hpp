@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "actors/coordinator/data_preparation.hpp"
+#include "actors/coordinator/evaluation.hpp"
+#include "actors/coordinator/job_files.hpp"
+#include "actors/coordinator/prepared_job.hpp"
+#include "actors/coordinator/training.hpp"
+#include "actors/report/job_event.hpp"
+#include "runtime/actor/context.hpp"
+#include "runtime/base/clock.hpp"
+
+namespace troupe::actors {
+
+/// Who takes part in a job, from wire::Here.
+struct JobMember {
+  std::string role, path;
+  std::uint64_t incarnation = 0;
+};
+
+struct JobRunOptions {
+  JobSections sections;
+  std::string folder;  ///< of this job's files; it must be there
+  std::string cache;   ///< where prepared data is kept
+  std::string memory = "versions";
+  /// What the version that is served has reached on the split that decides: the job's must not be worse. Empty: nothing
+  /// is served.
+  std::vector<std::pair<std::string, double>> to_beat = {};
+};
+
+/// A member of the coordinator that brings one job from its data to its result: data prepared, model trained, versions
+/// evaluated, the best of them chosen, the gate decided. It decides at fixed step numbers, from named versions (JOB-7).
+/// What it must not forget lies in its folder and in the node's shared memory.
+class JobRun {
+ public:
+  struct Listener {
+    std::function<void(JobEvent)> tell;
+    /// The result is durable. Told once, perhaps again by the next coordinator.
+    std::function<void(const JobResult&)> on_end;
+    /// It has no result, and will have none. Told once, instead of on_end.
+    std::function<void(const std::string& reason, std::uint64_t step)> on_failed;
+  };
+
+  JobRun(runtime::Context& context, JobRunOptions options, Listener listener);
+  ~JobRun();
+  JobRun(const JobRun&) = delete;
+  JobRun& operator=(const JobRun&) = delete;
+
+  /// Members that were there before are told of by join() behind it.
+  void start();
+  void join(const JobMember& member);
+  void hear_version(std::uint64_t job);
+  void hear_failure(std::uint64_t job, const std::string& reason);
+  /// Saves where training stands and calls `then`; false, without a call: there is nothing to save.
+  bool save_at_end(std::function<void()> then);
+  /// Another job takes the memory: from now on it does nothing. It must live as long as answers may come.
+  void retire();
+
+  /// None before the data is prepared.
+  const std::optional<PreparedJob>& job() const { return job_; }
+
+ private:
+  std::string checkpoints() const { return options_.folder + "/checkpoints"; }
+  std::string checkpoint(std::uint64_t step) const;
+  void begin_stage(Stage stage, std::uint64_t total, std::string what);
+  void end_stage(Stage stage, std::string summary);
+  void fail_if_input(const std::exception_ptr& thrown);
+  void fail(const std::string& reason);
+  void train();
+  void admit(const JobMember& member);
+  void open_data(const JobMember& member);
+  void hear_step(const StepRecord& step);
+  void find_saved();
+  void saved(std::uint64_t version, const std::string& folder);
+  void want_evaluation(std::uint64_t version);
+  void measured(const EvaluationOrder& order, const Metrics& metrics);
+  std::optional<std::uint64_t> chosen();
+  void look_for_end();
+  void decide_gate(std::uint64_t version,
+                   const std::vector<std::pair<std::string, double>>& values);
+  void end(const JobResult& result);
+
+  runtime::Context& context_;
+  const JobRunOptions options_;
+  Listener listener_;
+  JobFiles files_;
+  std::map<std::string, JobMember> members_;
+  std::set<std::string> loaders_;  // that have the data
+  std::optional<DataPreparation> preparation_;
+  std::optional<PreparedJob> job_;
+  std::optional<Training> training_;
+  std::optional<Evaluation> evaluation_;
+  std::set<std::pair<std::uint64_t, std::string>> wanted_;  // evaluations that were asked for
+  std::map<Stage, TimePoint> stage_began_;
+  TimePoint news_at_{};
+  std::uint64_t steps_since_news_ = 0;
+  bool looked_ = false, training_stopped_ = false, deciding_ = false, ended_ = false;
+  bool retired_ = false;
+};
+
+/// Why a version is worse than another on the same records, a line for each metric in which it is: those that the gate
+/// is about, or else the first of `served`.
+std::vector<std::string> worse_than(const std::vector<std::pair<std::string, double>>& served,
+                                    const std::vector<std::pair<std::string, double>>& values,
+                                    const std::vector<std::string>& metrics);
+
+}  // namespace troupe::actors

@@ -1,0 +1,280 @@
+#include "actors/coordinator/retraining.hpp"
+
+#include <capnp/message.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "actors/coordinator/job_files.hpp"
+#include "actors/feedback/feedback_messages.hpp"
+#include "runtime/actor/executor.hpp"
+#include "runtime/actor/name_table.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/telemetry/log.hpp"
+#include "serialization/frame_reader.hpp"
+#include "serialization/make_frame.hpp"
+#include "serialization/schema/feedback.capnp.h"
+
+namespace troupe::actors {
+
+using namespace runtime;
+using namespace std::chrono_literals;
+using serialization::make_frame;
+using serialization::read_head;
+
+namespace {
+
+using Json = nlohmann::json;
+using State = RetrainJob::State;
+
+constexpr std::uint64_t most_bytes = std::uint64_t{16} << 20;
+constexpr Duration freeze_within = 5min;
+constexpr Duration try_again_after = 500ms;
+constexpr unsigned most_refusals = 20;  // of one snapshot
+constexpr std::array<const char*, 5> states{"wanted", "frozen", "promoted", "rejected", "failed"};
+
+Json to_json(const RetrainJob& job) {
+  return {{"number", job.number},
+          {"model", job.model},
+          {"rowid", job.rowid},
+          {"reason", job.reason},
+          {"feedback", job.feedback},
+          {"state", states.at(static_cast<std::size_t>(job.state))},
+          {"records", job.records},
+          {"sha256", job.sha256},
+          {"why", job.why}};
+}
+
+RetrainJob job_of(const Json& json, const std::string& path) {
+  RetrainJob job{json.at("number"),  json.at("model"),    json.at("rowid"),
+                 json.at("reason"),  json.at("feedback"), State::wanted,
+                 json.at("records"), json.at("sha256"),   json.at("why")};
+  const auto state = std::ranges::find(states, json.at("state").get<std::string>());
+  if (state == states.end() || job.number == 0)
+    throw Error{ErrorCode::corrupted, path + ": expected a job with a known state, got another"};
+  job.state = static_cast<State>(state - states.begin());
+  return job;
+}
+
+void make_folder(FileSystem& files, const std::string& path) {
+  if (files.kind(path) != PathKind::none) return;
+  if (const std::string parent = parent_folder(path); parent != path) make_folder(files, parent);
+  files.create_folder(path);
+  files.sync_folder(parent_folder(path));
+}
+
+std::string snapshot_of(const std::string& folder) {
+  return std::filesystem::absolute(folder).string() + "/feedback.csv";
+}
+
+}  // namespace
+
+RetrainFile::RetrainFile(FileSystem& files, const std::string& run_folder)
+    : files_{files}, path_{run_folder + "/retraining.json"} {
+  if (files_.kind(path_) != PathKind::file) return;
+  const FileBytes bytes = files_.read(path_, most_bytes);
+  const auto* const text = reinterpret_cast<const char*>(bytes.span().data());
+  try {
+    const Json read = Json::parse(text, text + bytes.span().size());
+    for (const Json& json : read.at("jobs")) {
+      jobs_.push_back(job_of(json, path_));
+      last_number_ = std::max(last_number_, jobs_.back().number);
+    }
+  } catch (const Json::exception& error) {
+    throw Error{ErrorCode::corrupted,
+                path_ + ": expected what a coordinator wrote there, got " + error.what()};
+  }
+}
+
+void RetrainFile::write() {
+  while (jobs_.size() > most) {
+    const RetrainJob* const keep = promoted();
+    const auto oldest = std::ranges::find_if(jobs_, [&](const RetrainJob& job) {
+      return &job != keep && job.state != State::wanted && job.state != State::frozen;
+    });
+    if (oldest == jobs_.end()) break;
+    jobs_.erase(oldest);
+  }
+  Json list = Json::array();
+  for (const RetrainJob& job : jobs_) list.push_back(to_json(job));
+  const std::string text =
+      Json{{"jobs", list}}.dump(1, ' ', false, Json::error_handler_t::replace) + '\n';
+  write_atomically(files_, path_, std::as_bytes(std::span{text}));
+}
+
+void RetrainFile::want(RetrainJob job, std::uint64_t replace) {
+  for (const RetrainJob& known : jobs_)
+    if (known.model == job.model && known.rowid >= job.rowid) return;
+  const auto old = std::ranges::find_if(jobs_, [&](const RetrainJob& known) {
+    return known.number == replace && known.state == State::wanted && known.model == job.model;
+  });
+  job.state = State::wanted;
+  if (old != jobs_.end()) {
+    job.number = old->number;
+    *old = std::move(job);
+  } else {
+    job.number = ++last_number_;
+    jobs_.push_back(std::move(job));
+  }
+  write();
+}
+
+void RetrainFile::set(const RetrainJob& job) {
+  const auto at = std::ranges::find(jobs_, job.number, &RetrainJob::number);
+  if (at == jobs_.end()) throw Error{ErrorCode::bug, "retraining: expected a job that is known"};
+  *at = job;
+  write();
+}
+
+const RetrainJob* RetrainFile::frozen() const {
+  const auto at = std::ranges::find(jobs_, State::frozen, &RetrainJob::state);
+  return at == jobs_.end() ? nullptr : &*at;
+}
+const RetrainJob* RetrainFile::wanted() const {
+  const auto at = std::ranges::find(jobs_, State::wanted, &RetrainJob::state);
+  return at == jobs_.end() ? nullptr : &*at;
+}
+const RetrainJob* RetrainFile::promoted() const {
+  const auto at = std::find_if(jobs_.rbegin(), jobs_.rend(),
+                               [](const RetrainJob& job) { return job.state == State::promoted; });
+  return at == jobs_.rend() ? nullptr : &*at;
+}
+
+Retraining::Retraining(Context& context, std::string run_folder, OnFrozen on_frozen)
+    : context_{context},
+      run_folder_{std::move(run_folder)},
+      on_frozen_{std::move(on_frozen)},
+      file_{posix_files(), run_folder_} {}
+
+void Retraining::handles(Handlers& on) {
+  on.ask<wire::RetrainWanted>(
+      [this](const Frame& frame, Reply reply) { hear(frame, std::move(reply)); });
+}
+
+void Retraining::hear(const Frame& frame, Reply reply) {
+  RetrainJob job;
+  read_head<wire::RetrainWanted>(frame, [&](wire::RetrainWanted::Reader head) {
+    job.model = head.getModel();
+    job.rowid = head.getRowid();
+    job.reason = head.getReason();
+  });
+  job.feedback = context_.sender().path();
+  if (job.feedback.empty() || job.rowid < 1)
+    return reply.refuse("expected a rowid from 1, from an actor that can write its snapshot");
+  // What a job that has not begun would train on is part of what this one does.
+  const RetrainJob* const waiting = file_.wanted();
+  const bool replace = waiting != nullptr && waiting->number != freezing_;
+  const std::string reason = job.reason;
+  file_.want(std::move(job), replace ? waiting->number : 0);  // LOOP-1
+  reply.answer(done_frame());
+  context_.log().info("it is wanted to train again", {{"why", reason}});
+  freeze();
+}
+
+void Retraining::go_on() {
+  idle_ = true;
+  freeze();
+}
+
+void Retraining::freeze() {
+  const RetrainJob* const wanted = file_.wanted();
+  if (!idle_ || freezing_ != 0 || wanted == nullptr) return;
+  freezing_ = wanted->number;
+  const std::string to = folder(wanted->number);
+  make_folder(posix_files(), to);
+  context_.ask<wire::Snapshot>(
+      context_.ref(wanted->feedback), make_frame<wire::Snapshot>([&](wire::Snapshot::Builder head) {
+        head.setN(wanted->rowid);
+        head.setFile(snapshot_of(to));
+      }),
+      freeze_within, [this, job = *wanted](const Answer& answer) mutable {
+        if (!answer.ok())
+          return again(answer.failure().text, answer.failure().kind == FailureKind::refused);
+        read_head<wire::SnapshotWritten>(answer.frame(), [&](wire::SnapshotWritten::Reader head) {
+          job.records = head.getRecords();
+          job.sha256 = head.getSha256();
+        });
+        freezing_ = 0;
+        refusals_ = 0;
+        if (job.records == 0) {
+          job.state = State::failed;
+          job.why = "there are no labelled records to train on";
+          file_.set(job);
+          return freeze();
+        }
+        job.state = State::frozen;
+        file_.set(job);  // LOOP-2
+        idle_ = false;
+        on_frozen_(job);
+      });
+}
+
+void Retraining::again(const std::string& why, bool refused) {
+  context_.log().warning("the feedback was not frozen", {{"why", why}});
+  if (refused && ++refusals_ > most_refusals) {
+    const auto at = std::ranges::find(file_.jobs(), freezing_, &RetrainJob::number);
+    RetrainJob job = *at;
+    job.state = State::failed;
+    job.why = why;
+    file_.set(job);
+    freezing_ = 0;
+    refusals_ = 0;
+    return freeze();
+  }
+  context_.after(try_again_after, [this] {
+    freezing_ = 0;
+    freeze();
+  });
+}
+
+void Retraining::end(std::uint64_t number, State state, const std::string& why) {
+  for (RetrainJob job : file_.jobs()) {
+    if (job.number != number) continue;
+    job.state = state;
+    job.why = why;
+    file_.set(job);
+    return;
+  }
+}
+
+std::string Retraining::folder(std::uint64_t number) const {
+  return number == 0 ? run_folder_ : run_folder_ + "/jobs/" + std::to_string(number);
+}
+
+JobSections Retraining::sections(JobSections first, const RetrainJob& job) const {
+  Json data = Json::parse(first.data);
+  Json& extra = data["extra"];
+  if (extra.is_null()) extra = Json::array();
+  if (!extra.is_array()) extra = Json::array({extra});
+  extra.push_back(snapshot_of(folder(job.number)));
+  first.data = data.dump();
+  first.number = job.number;
+  return first;
+}
+
+void describe_job(FileSystem& files, const std::string& folder, const JobSections& sections) {
+  const Json json = {{"data", Json::parse(sections.data)},
+                     {"preprocess", Json::parse(sections.preprocess)},
+                     {"model", Json::parse(sections.model)},
+                     {"train", Json::parse(sections.train)},
+                     {"evaluate", Json::parse(sections.evaluate)},
+                     {"seed", sections.seed}};
+  const std::string text = json.dump(1) + '\n';
+  write_atomically(files, folder + "/job.json", std::as_bytes(std::span{text}));
+}
+
+std::vector<std::pair<std::string, double>> deciding_metrics(FileSystem& files,
+                                                             const std::string& folder) {
+  const JobFiles job{files, folder};
+  if (!job.result() || !job.result()->gate_passed) return {};
+  for (const char* const split : {"test", "validation"})
+    if (const MeasuredVersion* const measured = job.find(job.result()->step, split))
+      return measured->metrics;
+  return {};
+}
+
+}  // namespace troupe::actors
