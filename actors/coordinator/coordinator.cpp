@@ -60,7 +60,7 @@ std::string one_line(std::string text) {
 
 class Coordinator final : public Actor {
  public:
-  Coordinator(Context& context, const Parameters& with)
+  Coordinator(Context& context, const Parameters& with, const DataFormats& formats)
       : context_{context},
         folder_{with.text("run_folder")},
         cache_{with.text("prepared_folder")},
@@ -72,6 +72,7 @@ class Coordinator final : public Actor {
     sections_.evaluate = with.structure("evaluate");
     sections_.seed = static_cast<std::uint64_t>(with.integer("seed"));
     sections_.base = with.text("base");
+    sections_.formats = formats;
     if (!with.text("observer").empty()) observer_ = context.ref(with.text("observer"));
     prepare();
   }
@@ -411,7 +412,7 @@ ParameterSchema text_parameter(std::string name, std::string help, std::string o
 
 }  // namespace
 
-void add_coordinator_type(Registry& registry, const SectionReaders& readers) {
+void add_coordinator_type(Registry& registry, const SectionReaders& readers, DataFormats formats) {
   ActorType type;
   type.name = "coordinator";
   type.help = "Leads a job from its data to a version that may be deployed.";
@@ -425,8 +426,9 @@ void add_coordinator_type(Registry& registry, const SectionReaders& readers) {
       text_parameter("base", "The folder that the data's relative files are relative to.", "."));
   type.parameters.push_back(
       text_parameter("observer", "An actor that is told of the job's events; empty: nobody.", ""));
-  type.make = [](Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
-    return std::make_unique<Coordinator>(context, with);
+  type.make = [formats = std::move(formats)](Context& context,
+                                             const Parameters& with) -> std::unique_ptr<Actor> {
+    return std::make_unique<Coordinator>(context, with, formats);
   };
   registry.add(std::move(type));
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/loader/data_format.hpp"
 #include "actors/pipeline/short_form.hpp"
 
 namespace troupe::runtime {
@@ -14,6 +15,8 @@ namespace troupe::actors {
 /// whether it may be deployed. It decides at fixed step numbers, from named versions (JOB-7). Whatever it must not forget
 /// lies in its run folder and in the node's shared memory: it may end at any time.
 /// @param readers  who checks the sections
-void add_coordinator_type(runtime::Registry& registry, const SectionReaders& readers);
+/// @param formats  of the application's own
+void add_coordinator_type(runtime::Registry& registry, const SectionReaders& readers,
+                          DataFormats formats = {});
 
 }  // namespace troupe::actors

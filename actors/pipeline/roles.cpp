@@ -9,33 +9,28 @@
 #include "actors/deployer/deployer.hpp"
 #include "actors/evaluator/evaluator.hpp"
 #include "actors/feedback/feedback.hpp"
-#include "actors/job/train_spec.hpp"
-#include "actors/loader/data_spec.hpp"
 #include "actors/loader/loader.hpp"
 #include "actors/pipeline/model_servable.hpp"
 #include "actors/pipeline/prepared_rows.hpp"
+#include "actors/pipeline/section_checks.hpp"
 #include "actors/pipeline/short_form.hpp"
 #include "actors/trainer/trainer.hpp"
 #include "runtime/registry.hpp"
 
 namespace troupe::actors {
 
-void add_roles(runtime::Registry& registry) {
-  const SectionReaders readers = {
-      {"data", [](SpecReader& section) { read_data_spec(section, {}); }},
-      {"train", [](SpecReader& section) {
-         read_train(section);
-         section.finish();
-       }}};
-  add_coordinator_type(registry, readers);
-  add_loader_types(registry);
+void add_roles(runtime::Registry& registry, const DataFormats& formats) {
+  add_coordinator_type(registry, section_readers(formats), formats);
+  add_loader_types(registry, formats);
   add_aggregator_type(registry);
   add_checkpointer_type(registry);
   add_trainer_type(registry);
   add_evaluator_types(registry, open_prepared_rows);
   add_deployer_types(registry, load_model_servable);
   add_feedback_types(registry);
-  registry.add_short_form(pipeline_short_form(std::max(1U, std::thread::hardware_concurrency())));
+  registry.add_short_form(pipeline_short_form(
+      std::max(1U, std::thread::hardware_concurrency()),
+      [formats](const runtime::Sections& sections) { return check_sections(sections, formats); }));
 }
 
 }  // namespace troupe::actors
