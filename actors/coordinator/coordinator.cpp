@@ -43,7 +43,8 @@ double seconds_now() {
 
 class Coordinator final : public Actor {
  public:
-  Coordinator(Context& context, const Parameters& with, const PromoteVersion& promote)
+  Coordinator(Context& context, const Parameters& with, const PromoteVersion& promote,
+              const DataFormats& formats)
       : context_{context},
         folder_{with.text("run_folder")},
         cache_{with.text("prepared_folder")},
@@ -56,6 +57,7 @@ class Coordinator final : public Actor {
     sections_.evaluate = with.structure("evaluate");
     sections_.seed = static_cast<std::uint64_t>(with.integer("seed"));
     sections_.base = with.text("base");
+    sections_.formats = formats;
     if (!with.text("observer").empty()) observer_ = context.ref(with.text("observer"));
     if (!with.text("deployer").empty()) serve_with(with);
     if (const RetrainJob* const job = retraining_.current()) {
@@ -224,7 +226,7 @@ ParameterSchema text_parameter(std::string name, std::string help, std::string o
 }  // namespace
 
 void add_coordinator_type(Registry& registry, const SectionReaders& readers,
-                          PromoteVersion promote) {
+                          PromoteVersion promote, DataFormats formats) {
   ActorType type;
   type.name = "coordinator";
   type.help = "Leads a job from its data to a version that may be deployed.";
@@ -245,9 +247,9 @@ void add_coordinator_type(Registry& registry, const SectionReaders& readers,
   type.parameters.push_back(
       text_parameter("feedback_actor",
                      "Who is told what the data of a served version is like; empty: nobody.", ""));
-  type.make = [promote = std::move(promote)](Context& context,
-                                             const Parameters& with) -> std::unique_ptr<Actor> {
-    return std::make_unique<Coordinator>(context, with, promote);
+  type.make = [promote = std::move(promote), formats = std::move(formats)](
+                  Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
+    return std::make_unique<Coordinator>(context, with, promote, formats);
   };
   registry.add(std::move(type));
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "actors/loader/data_format.hpp"
 #include "actors/pipeline/short_form.hpp"
 
 namespace troupe::runtime {
@@ -29,7 +30,8 @@ using PromoteVersion =
 /// not worse than the one before.
 /// @param readers  who checks the sections
 /// @param promote  may be empty: nothing is served
+/// @param formats  of the application's own
 void add_coordinator_type(runtime::Registry& registry, const SectionReaders& readers,
-                          PromoteVersion promote = {});
+                          PromoteVersion promote = {}, DataFormats formats = {});
 
 }  // namespace troupe::actors

@@ -46,7 +46,8 @@ void DataPreparation::start() {
       .run_as(
           "open the data",
           [sections = sections_, cache = cache_] {
-            const DataSpec data = parse_data_spec(or_empty(sections.data), sections.base);
+            const DataSpec data =
+                parse_data_spec(or_empty(sections.data), sections.base, sections.formats);
             const PreprocessSpec preprocess =
                 parse_preprocess_spec(or_empty(sections.preprocess), data);
             FileSystem& files = posix_files();

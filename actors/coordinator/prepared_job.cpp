@@ -55,7 +55,8 @@ std::string report_of(const PreparedManifest& manifest) {
 }  // namespace
 
 PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const std::string& cache) {
-  const DataSpec data_spec = parse_data_spec(section(sections.data).dump(), sections.base);
+  const DataSpec data_spec =
+      parse_data_spec(section(sections.data).dump(), sections.base, sections.formats);
   const PreprocessSpec preprocess =
       parse_preprocess_spec(section(sections.preprocess).dump(), data_spec);
   const PreparedData data = open_prepared(files, data_spec, preprocess, sections.seed, cache);
@@ -79,10 +80,13 @@ PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const st
   SpecReader layers = SpecReader::parse(model_text, problems);
   const gpu::nn::ModelDescription model = read_model(layers, chain.out_shape(), data.classes());
   throw_if_any(problems, "model");
-  throw_if_any(check_model(model, data.classes()), "model");
-
   Json train = section(sections.train);
   if (result.evaluate.every_steps > 0) train["evaluate_every"] = result.evaluate.every_steps;
+  SpecReader training = SpecReader::parse(train.dump(), problems);
+  const std::int64_t rows = shard_rows(read_train(training));
+  throw_if_any(problems, "train");
+  throw_if_any(check_model(model, data.classes(), {}, rows), "model");
+
   Json job = Json::parse(training_job_text(sections.seed, result.training, chain.out_shape(),
                                            data.classes(), model_text, train.dump()));
   // Jobs of one run are told apart by their texts, also if nothing that is kept in them differs.

@@ -7,6 +7,7 @@
 
 #include "actors/evaluator/evaluate_spec.hpp"
 #include "actors/job/training_job.hpp"
+#include "actors/loader/data_format.hpp"
 #include "runtime/base/file.hpp"
 #include "serialization/manifest.hpp"
 
@@ -18,7 +19,8 @@ struct JobSections {
   std::uint64_t seed = 0;
   std::uint64_t number =
       0;  ///< of the job in its run: others train on what was said of the first one's versions
-  std::string base;  ///< the folder that relative files are relative to
+  std::string base;     ///< the folder that relative files are relative to
+  DataFormats formats;  ///< of the application's own
 };
 
 /// A job whose data is prepared: all that is resolved before step 0.

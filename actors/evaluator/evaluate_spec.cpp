@@ -49,10 +49,8 @@ std::optional<EarlyStopping> read_early_stopping(SpecReader& section,
   return rule;
 }
 
-}  // namespace
-
-EvaluateSpec read_evaluate(SpecReader& section, std::int64_t classes) {
-  const std::vector<std::string_view> known = metric_names(classes);
+EvaluateSpec read(SpecReader& section, std::int64_t classes,
+                  const std::vector<std::string_view>& known) {
   EvaluateSpec spec;
   spec.every_steps = read_every(section);
   for (std::string& metric : section.texts("metrics")) {
@@ -73,6 +71,18 @@ EvaluateSpec read_evaluate(SpecReader& section, std::int64_t classes) {
   spec.early_stopping = read_early_stopping(section, known);
   section.finish();
   return spec;
+}
+
+}  // namespace
+
+EvaluateSpec read_evaluate(SpecReader& section, std::int64_t classes) {
+  return read(section, classes, metric_names(classes));
+}
+
+void read_evaluate_of_any_task(SpecReader& section) {
+  std::vector<std::string_view> known = metric_names(2);
+  for (const std::string_view name : metric_names(0)) known.push_back(name);
+  read(section, 2, known);
 }
 
 }  // namespace troupe::actors

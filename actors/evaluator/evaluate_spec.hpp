@@ -35,5 +35,7 @@ struct EvaluateSpec {
 
 /// Reads the section of a task with so many classes (0: a value is predicted); what does not fit becomes a problem.
 EvaluateSpec read_evaluate(SpecReader& section, std::int64_t classes);
+/// The same where the task is not known: metrics may be those of any.
+void read_evaluate_of_any_task(SpecReader& section);
 
 }  // namespace troupe::actors

@@ -104,6 +104,10 @@ TrainSpec read_train(SpecReader& section) {
   return spec;
 }
 
+std::int64_t shard_rows(const TrainSpec& spec) {
+  return spec.batch / (spec.shards == 0 ? default_shards(spec.batch) : spec.shards);
+}
+
 std::uint64_t total_steps(const TrainSpec& spec, std::uint64_t samples) {
   if (samples == 0) throw Error{ErrorCode::bad_input, "train: expected training records, got none"};
   if (spec.steps > 0) return spec.steps;

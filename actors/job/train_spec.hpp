@@ -47,6 +47,9 @@ struct TrainSpec {
 
 TrainSpec read_train(SpecReader& section);
 
+/// Rows of one shard (JOB-2).
+std::int64_t shard_rows(const TrainSpec& spec);
+
 /// The number of steps of a job over `samples` training records: all full batches of its epochs (JOB-1).
 /// @throws Error bad_input if that is less than one.
 std::uint64_t total_steps(const TrainSpec& spec, std::uint64_t samples);

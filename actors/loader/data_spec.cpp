@@ -12,7 +12,6 @@ namespace troupe::actors {
 namespace {
 
 constexpr double largest = std::numeric_limits<float>::max();
-constexpr std::array<std::string_view, 2> formats{"idx", "csv"};
 constexpr std::array<std::string_view, 3> missing_values{"drop", "zero", "mean"};
 constexpr std::array<std::string_view, 2> actions{"clip", "drop"};
 
@@ -27,9 +26,13 @@ std::string read_file_name(SpecReader& reader, std::string_view key, const std::
   return resolve(base, file);
 }
 
-DataFiles read_files(SpecReader reader, DataSpec::Format format, const std::string& base) {
+/// @param own  of a format of the application's own
+DataFiles read_files(SpecReader reader, DataSpec::Format format, const DataFormat& own,
+                     const std::string& base) {
   DataFiles files;
-  if (format == DataSpec::Format::idx) {
+  if (format == DataSpec::Format::own) {
+    files.open = own(reader, base);
+  } else if (format == DataSpec::Format::idx) {
     files = {read_file_name(reader, "features", base), read_file_name(reader, "labels", base)};
   } else {
     files.features = read_file_name(reader, "file", base);
@@ -109,17 +112,21 @@ gpu::Shape read_shape(SpecReader& reader, std::string_view key) {
   return {};
 }
 
-DataSpec read_data_spec(SpecReader& reader, const std::string& base) {
+DataSpec read_data_spec(SpecReader& reader, const std::string& base, const DataFormats& formats) {
   DataSpec spec;
+  std::vector<std::string_view> names{"idx", "csv"};
+  for (const auto& [name, format] : formats) names.push_back(name);
   spec.base = base;
   spec.json = reader.json();
-  spec.format = static_cast<DataSpec::Format>(reader.choice("format", formats));
+  const std::size_t format = reader.choice("format", names);
+  spec.format = static_cast<DataSpec::Format>(std::min<std::size_t>(format, 2));
+  const DataFormat own = format < 2 ? DataFormat{} : formats.find(names[format])->second;
   if (!reader.has("train")) reader.problem("train", "expected the files to train on, got nothing");
   if (SpecReader train = reader.object("train"); reader.has("train")) {
-    spec.train = read_files(train, spec.format, base);
+    spec.train = read_files(train, spec.format, own, base);
   }
   if (SpecReader test = reader.object("test"); reader.has("test")) {
-    spec.test = read_files(test, spec.format, base);
+    spec.test = read_files(test, spec.format, own, base);
   }
   for (const std::string& file : reader.texts("extra")) {
     if (file.empty()) reader.problem("extra", "expected files, got an empty text");
@@ -139,7 +146,10 @@ DataSpec read_data_spec(SpecReader& reader, const std::string& base) {
   return spec;
 }
 
-PreprocessSpec read_preprocess_spec(SpecReader& reader, const DataSpec& data) {
+namespace {
+
+/// @param has_test  whether the data has test files; nothing: nobody knows
+PreprocessSpec read_preprocess(SpecReader& reader, std::optional<bool> has_test) {
   PreprocessSpec spec;
   spec.json = reader.json();
   spec.missing = static_cast<PreprocessSpec::Missing>(reader.choice("missing", missing_values, 0));
@@ -156,8 +166,8 @@ PreprocessSpec read_preprocess_spec(SpecReader& reader, const DataSpec& data) {
   spec.max_rejected = reader.number("max_rejected", 0.01, 0, 1);
   SpecReader split = reader.object("split");
   spec.validation = split.number("validation", 0.1, 0, 0.99);
-  spec.test = split.number("test", data.test ? 0 : 0.1, 0, 0.99);
-  if (data.test && spec.test > 0) {
+  spec.test = split.number("test", has_test.value_or(true) ? 0 : 0.1, 0, 0.99);
+  if (has_test.value_or(false) && spec.test > 0) {
     split.problem("test", "expected 0, as the data has test files, got more");
   }
   if (spec.validation + spec.test >= 1) {
@@ -170,10 +180,21 @@ PreprocessSpec read_preprocess_spec(SpecReader& reader, const DataSpec& data) {
   return spec;
 }
 
-DataSpec parse_data_spec(std::string_view json, const std::string& base) {
+}  // namespace
+
+PreprocessSpec read_preprocess_spec(SpecReader& reader, const DataSpec& data) {
+  return read_preprocess(reader, data.test.has_value());
+}
+
+PreprocessSpec read_preprocess_spec(SpecReader& reader) {
+  return read_preprocess(reader, {});
+}
+
+DataSpec parse_data_spec(std::string_view json, const std::string& base,
+                         const DataFormats& formats) {
   std::vector<SpecProblem> problems;
   SpecReader reader = SpecReader::parse(json, problems);
-  DataSpec spec = read_data_spec(reader, base);
+  DataSpec spec = read_data_spec(reader, base, formats);
   throw_if_any(problems, "data");
   return spec;
 }

@@ -9,21 +9,23 @@
 #include <vector>
 
 #include "actors/job/spec_reader.hpp"
+#include "actors/loader/data_format.hpp"
 #include "gpu/shape.hpp"
 #include "gpu/transform/transform.hpp"
 
 namespace troupe::actors {
 
-/// Files that hold records: idx has two of them, csv one.
+/// Where records are: idx has two files, csv one, and an application's own format says how they are opened.
 struct DataFiles {
-  std::string features;  ///< idx: the samples; csv: the table
-  std::string labels;    ///< idx alone
+  std::string features = {};  ///< idx: the samples; csv: the table
+  std::string labels = {};    ///< idx alone
+  OpenRecords open = {};      ///< of an application's own format alone
 };
 
 /// The `data` section: which public files are read, and how.
 ///
-///     format   idx | csv
-///     train    idx: {features: FILE, labels: FILE}, csv: {file: FILE}; plain or gzip
+///     format   idx | csv | one of the application's own (data_format.hpp)
+///     train    idx: {features: FILE, labels: FILE}, csv: {file: FILE}, plain or gzip; own: what the format takes
 ///     test     the same, optional: a set that is held back
 ///     extra    [FILE, …], optional: more records to train on, none of which is held back. csv without a header, whatever
 ///              `format` is: the features as they are prepared, then the label (what feedback's snapshots are)
@@ -34,7 +36,7 @@ struct DataFiles {
 ///     classes  labels are whole numbers below it; 0: any numbers, a regression
 ///     class_names  as many as there are classes, which they then imply
 struct DataSpec {
-  enum class Format : std::uint8_t { idx, csv };
+  enum class Format : std::uint8_t { idx, csv, own };
   struct LastColumn {};
   using LabelColumn = std::variant<LastColumn, std::size_t, std::string>;
 
@@ -53,7 +55,8 @@ struct DataSpec {
 };
 
 /// @param base what relative files are relative to; empty: the working folder.
-DataSpec read_data_spec(SpecReader& reader, const std::string& base);
+DataSpec read_data_spec(SpecReader& reader, const std::string& base,
+                        const DataFormats& formats = {});
 
 /// The `preprocess` section: how records are cleaned, split and transformed.
 ///
@@ -87,13 +90,16 @@ struct PreprocessSpec {
 
 /// @param data what is preprocessed: decides whether a test share may be split off.
 PreprocessSpec read_preprocess_spec(SpecReader& reader, const DataSpec& data);
+/// The same where nothing is known of the data: what depends on it is not checked.
+PreprocessSpec read_preprocess_spec(SpecReader& reader);
 
 constexpr std::int64_t most_classes = 1 << 20;
 /// Up to 3 dimensions of 1 or more; rank 0 if the key is absent or at fault.
 gpu::Shape read_shape(SpecReader& reader, std::string_view key);
 
 /// Both out of their texts. @throws Error bad_input with all problems.
-DataSpec parse_data_spec(std::string_view json, const std::string& base);
+DataSpec parse_data_spec(std::string_view json, const std::string& base,
+                         const DataFormats& formats = {});
 PreprocessSpec parse_preprocess_spec(std::string_view json, const DataSpec& data);
 
 }  // namespace troupe::actors

@@ -33,8 +33,9 @@ std::string reason_of(const std::exception_ptr& thrown) {
 
 class Loader final : public Actor {
  public:
-  Loader(Context& context, const Parameters& with)
-      : work_{std::make_shared<LoaderWork>(posix_files(), Corruption::parse(with.text("corrupt")))},
+  Loader(Context& context, const Parameters& with, const DataFormats& formats)
+      : work_{std::make_shared<LoaderWork>(posix_files(), Corruption::parse(with.text("corrupt")),
+                                           formats)},
         queue_{static_cast<std::size_t>(with.integer("queue"))},
         membership_{context, with.text("coordinator"), "loader"} {
     ExecutorOptions options;
@@ -84,7 +85,7 @@ ParameterSchema parameter(std::string name, ParameterType type, std::string help
 
 }  // namespace
 
-void add_loader_types(Registry& registry) {
+void add_loader_types(Registry& registry, DataFormats formats) {
   ActorType type;
   type.name = "loader";
   type.help = "Prepares parts of data, and makes the inputs of shards from prepared data.";
@@ -106,8 +107,9 @@ void add_loader_types(Registry& registry) {
                 "For tests: a fault at a position, as in skip:1234, double:1234 or swap:1234; "
                 "empty: none.",
                 std::string{})};
-  type.make = [](Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
-    return std::make_unique<Loader>(context, with);
+  type.make = [formats = std::move(formats)](Context& context,
+                                             const Parameters& with) -> std::unique_ptr<Actor> {
+    return std::make_unique<Loader>(context, with, formats);
   };
   registry.add(std::move(type));
 }

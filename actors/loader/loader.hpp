@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/loader/data_format.hpp"
 #include "runtime/registry.hpp"
 
 namespace troupe::actors {
@@ -8,6 +9,7 @@ namespace troupe::actors {
 /// MeasureColumns, PreparePart, MeasurePart, OpenData, LoadShard), one after the other on an executor. It holds nothing
 /// but what it was told to open: one that was started anew is asked the same again. What it cannot do it refuses
 /// with the reason.
-void add_loader_types(runtime::Registry& registry);
+/// @param formats  of the application's own, beside those that are built in
+void add_loader_types(runtime::Registry& registry, DataFormats formats = {});
 
 }  // namespace troupe::actors

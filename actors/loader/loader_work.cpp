@@ -20,7 +20,7 @@ constexpr std::uint64_t most_bytes = std::uint64_t{1} << 32;
 const RawData& LoaderWork::raw(const SectionTexts& sections) {
   if (raw_ && sections == raw_sections_) return *raw_;
   raw_.reset();
-  const DataSpec data = parse_data_spec(sections.data, sections.base);
+  const DataSpec data = parse_data_spec(sections.data, sections.base, formats_);
   raw_ = std::make_unique<const RawData>(data, parse_preprocess_spec(sections.preprocess, data));
   raw_sections_ = sections;
   return *raw_;
@@ -40,7 +40,7 @@ Frame LoaderWork::prepare_part(const Frame& frame) {
 
 Frame LoaderWork::measure_part(const Frame& frame) {
   const MeasurePartQuestion question = read_measure_part(frame);
-  const DataSpec data = parse_data_spec(question.sections.data, question.sections.base);
+  const DataSpec data = parse_data_spec(question.sections.data, question.sections.base, formats_);
   const PreprocessSpec spec = parse_preprocess_spec(question.sections.preprocess, data);
   const FileBytes records = files_.map(question.file);
   return measured_part_frame(
@@ -56,7 +56,7 @@ Frame LoaderWork::open_data(const Frame& frame) {
     opened_.reset();  // the old data need not lie in memory beside the new
     auto opened = std::make_unique<Opened>();
     opened->data = PreparedData::open(files_, question.folder);
-    const DataSpec data = parse_data_spec(opened->data.manifest().data, "");
+    const DataSpec data = parse_data_spec(opened->data.manifest().data, "", formats_);
     opened->maker.emplace(opened->data, parse_preprocess_spec(question.preprocess, data),
                           question.seed, corruption_);
     opened->by = std::move(question);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "actors/loader/batch_maker.hpp"
 #include "actors/loader/loader_messages.hpp"
@@ -16,8 +17,9 @@ namespace troupe::actors {
 /// All throw MalformedFrame for a frame that does not hold what it says, and Error as what they call.
 class LoaderWork {
  public:
-  explicit LoaderWork(FileSystem& files, std::optional<Corruption> corruption = {})
-      : files_{files}, corruption_{corruption} {}
+  explicit LoaderWork(FileSystem& files, std::optional<Corruption> corruption = {},
+                      DataFormats formats = {})
+      : files_{files}, corruption_{corruption}, formats_{std::move(formats)} {}
 
   Frame measure_columns(const Frame& question);
   Frame prepare_part(const Frame& question);
@@ -36,6 +38,7 @@ class LoaderWork {
 
   FileSystem& files_;
   std::optional<Corruption> corruption_;
+  const DataFormats formats_;
   SectionTexts raw_sections_;
   std::unique_ptr<const RawData> raw_;
   std::unique_ptr<Opened> opened_;

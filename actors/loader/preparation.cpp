@@ -1,6 +1,7 @@
 #include "actors/loader/preparation.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -28,6 +29,22 @@ void hash_text(Sha256& hash, std::string_view text) {
 void hash_file(Sha256& hash, const std::string& path) {
   const FileBytes bytes = posix_files().map(path);
   hash_text(hash, {reinterpret_cast<const char*>(bytes.span().data()), bytes.span().size()});
+}
+
+void hash_records(Sha256& hash, const RawSource& source) {
+  hash_text(hash, gpu::to_string(source.shape()));
+  hash_text(hash, gpu::to_string(source.dtype()));
+  RawRecord record;
+  for (std::uint64_t i = 0; i < source.size(); ++i) {
+    source.read(i, record);
+    const std::array<std::uint64_t, 4> head{
+        std::bit_cast<std::uint64_t>(record.label),
+        record.rejected ? static_cast<std::uint64_t>(*record.rejected) : 0, record.missing.size(),
+        record.features.size()};
+    hash.update(std::as_bytes(std::span{head}));
+    hash.update(std::as_bytes(std::span{record.missing}));
+    hash.update(std::as_bytes(std::span{record.features}));
+  }
 }
 
 std::string quoted(std::string_view text) {
@@ -89,6 +106,10 @@ std::string prepared_name(const DataSpec& data, const PreprocessSpec& preprocess
   hash_text(hash, data.json);
   hash_text(hash, preprocess.json);
   hash_text(hash, std::to_string(seed));
+  if (data.format == DataSpec::Format::own) {
+    hash_records(hash, *open_source(data, data.train));
+    if (data.test) hash_records(hash, *open_source(data, *data.test));
+  }
   std::vector<std::string> paths{data.train.features, data.train.labels};
   if (data.test) paths.insert(paths.end(), {data.test->features, data.test->labels});
   paths.insert(paths.end(), data.extra.begin(), data.extra.end());

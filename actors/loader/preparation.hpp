@@ -23,7 +23,8 @@ namespace troupe::actors {
 //     clean_part        each raw part, reduced in order by Preparation::add
 //     measure_part      each part of the training split, merged by the tree
 
-/// The folder's name that files, sections and seed give: hashes all of the files' bytes.
+/// The folder's name that files, sections and seed give: hashes all of the files' bytes, or of an application's own format
+/// all that its records hold, so that nothing is taken for what it was before.
 std::string prepared_name(const DataSpec& data, const PreprocessSpec& preprocess,
                           std::uint64_t seed);
 

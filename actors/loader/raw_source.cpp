@@ -1,5 +1,8 @@
 #include "actors/loader/raw_source.hpp"
 
+#include <cmath>
+#include <utility>
+
 #include "runtime/base/error.hpp"
 
 namespace troupe::actors {
@@ -38,9 +41,88 @@ gpu::Shape sample_shape(const DataSpec& spec, const gpu::Shape& of_file, const s
   return shape;
 }
 
+namespace {
+
+/// Records of an application's own format, checked: what is stored relies on it.
+class CheckedSource final : public RawSource {
+ public:
+  explicit CheckedSource(std::unique_ptr<RawSource> own) : own_{std::move(own)} {
+    if (own_->dtype() != gpu::DType::f32 && own_->dtype() != gpu::DType::u8) {
+      throw Error{ErrorCode::bad_input, name() + ": expected samples in u8 or f32, got " +
+                                            std::string{gpu::to_string(own_->dtype())}};
+    }
+  }
+
+  std::uint64_t size() const override { return own_->size(); }
+  const gpu::Shape& shape() const override { return own_->shape(); }
+  gpu::DType dtype() const override { return own_->dtype(); }
+  const std::string& name() const override { return own_->name(); }
+
+  void read(std::uint64_t i, RawRecord& record) const override {
+    const auto elements = static_cast<std::size_t>(shape().elements());
+    record.features.resize(elements);
+    record.missing.clear();
+    record.rejected.reset();
+    record.line = 0;
+    own_->read(i, record);
+    if (record.rejected) return;
+    if (record.features.size() != elements) {
+      throw Error{ErrorCode::bad_input, name() + ": record " + std::to_string(i) + ": expected " +
+                                            std::to_string(elements) + " features, got " +
+                                            std::to_string(record.features.size())};
+    }
+    std::uint64_t next = 0;
+    for (const std::uint32_t feature : record.missing) {
+      if (feature < next || feature >= elements) {
+        throw Error{ErrorCode::bad_input, name() + ": record " + std::to_string(i) +
+                                              ": expected indices of missing features that grow "
+                                              "and are below " +
+                                              std::to_string(elements) + ", got " +
+                                              std::to_string(feature)};
+      }
+      record.features[feature] = 0;
+      next = std::uint64_t{feature} + 1;
+    }
+    for (std::size_t k = 0; k < elements && !record.rejected; ++k) check(k, record);
+  }
+
+ private:
+  void check(std::size_t k, RawRecord& record) const {
+    const float value = record.features[k];
+    const bool fits = dtype() == gpu::DType::u8
+                          ? value >= 0 && value <= 255 && value == std::floor(value)
+                          : std::isfinite(value);
+    if (fits) return;
+    record.rejected = Reason::not_a_number;
+    record.detail =
+        "feature " + std::to_string(k) + ": expected " +
+        (dtype() == gpu::DType::u8 ? "a whole number from 0 to 255" : "a finite number") +
+        ", got " + std::to_string(value);
+  }
+
+  std::unique_ptr<RawSource> own_;
+};
+
+std::unique_ptr<RawSource> open_own(const DataSpec& spec, const DataFiles& files) {
+  auto source = std::make_unique<CheckedSource>(files.open());
+  const gpu::Shape& shape = source->shape();
+  if (spec.shape.rank() > 0 ? !(shape == spec.shape) : shape.elements() == 0) {
+    throw Error{ErrorCode::bad_input,
+                source->name() + ": expected samples " +
+                    (spec.shape.rank() > 0 ? "of shape " + gpu::to_string(spec.shape)
+                                           : std::string{"with 1 number or more"}) +
+                    ", got " + gpu::to_string(shape)};
+  }
+  return source;
+}
+
+}  // namespace
+
 std::unique_ptr<RawSource> open_source(const DataSpec& spec, const DataFiles& files) {
-  std::unique_ptr<RawSource> source =
-      spec.format == DataSpec::Format::idx ? open_idx(spec, files) : open_csv(spec, files);
+  std::unique_ptr<RawSource> source = spec.format == DataSpec::Format::own ? open_own(spec, files)
+                                      : spec.format == DataSpec::Format::idx
+                                          ? open_idx(spec, files)
+                                          : open_csv(spec, files);
   if (source->size() == 0) {
     throw Error{ErrorCode::bad_input, source->name() + ": expected 1 record or more, got none"};
   }

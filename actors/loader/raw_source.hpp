@@ -35,18 +35,22 @@ struct RawRecord {
   std::string detail;
 };
 
-/// The records of one or two public files by number. Immutable, and safe to read from any thread. Plain files are
-/// mapped (of a csv, 16 bytes a row are held); gzip files lie decompressed in memory.
+/// Records by number: of one or two public files, or of an application's own format. Immutable, and safe to read from any
+/// thread. Plain files are mapped (of a csv, 16 bytes a row are held); gzip files lie decompressed in memory.
+///
+/// What an application's own puts into a record is checked: features as many as the shape has, finite, for u8 whole and
+/// from 0 to 255; a record of another size is Error bad_input, other values are left out of the data as `not_a_number`.
 class RawSource {
  public:
   virtual ~RawSource() = default;
   virtual std::uint64_t size() const = 0;
   virtual const gpu::Shape& shape() const = 0;
   /// u8 where the file holds bytes; else f32.
-  virtual gpu::DType dtype() const = 0;
-  /// The file, for reports.
+  virtual gpu::DType dtype() const { return gpu::DType::f32; }
+  /// The file, or what the records are, for reports.
   virtual const std::string& name() const = 0;
-  /// @param i below size().
+  /// @param i below size(). An application's own finds a record with as many features as the shape has, nothing missing, and
+  /// nothing rejected: it fills in features and label.
   virtual void read(std::uint64_t i, RawRecord& record) const = 0;
 };
 
@@ -54,6 +58,7 @@ class RawSource {
 /// differ, a label column that is not there, a shape that does not fit, no records.
 std::unique_ptr<RawSource> open_idx(const DataSpec& spec, const DataFiles& files);
 std::unique_ptr<RawSource> open_csv(const DataSpec& spec, const DataFiles& files);
+/// Any format, an application's own too.
 std::unique_ptr<RawSource> open_source(const DataSpec& spec, const DataFiles& files);
 /// A file of `data.extra`: csv without a header, features of `shape`, then the label. For u8 a feature that is no whole
 /// number from 0 to 255 is a reason to reject the record.

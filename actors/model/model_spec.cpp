@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "gpu/nn/graph.hpp"
+#include "gpu/nn/layer.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/nearest.hpp"
 #include "runtime/parameters.hpp"
 
 namespace troupe::actors {
@@ -129,15 +131,75 @@ ModelDescription read_model(SpecReader& list, const Shape& features, std::int64_
   return model;
 }
 
-std::vector<SpecProblem> check_model(const ModelDescription& model, std::int64_t classes,
-                                     std::string_view pointer) {
-  std::vector<SpecProblem> problems;
-  const auto at_layer = [&](std::string_view name) {
-    for (std::size_t i = 0; i < model.layers.size(); ++i) {
-      if (name_of(model, i) == name) return std::string{pointer} + '/' + std::to_string(i);
+namespace {
+
+std::string pointer_to(const ModelDescription& model, std::string_view name,
+                       std::string_view pointer) {
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    if (name_of(model, i) == name) return std::string{pointer} + '/' + std::to_string(i);
+  }
+  return std::string{pointer};
+}
+
+/// A graph says all that is wrong, a line each: "layer 'NAME': WHAT", behind a line that counts them.
+void add_lines(const Error& error, const ModelDescription& model, std::string_view pointer,
+               std::vector<SpecProblem>& problems) {
+  std::string_view rest = error.what();
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (!line.starts_with("  ")) continue;
+    line.remove_prefix(2);
+    constexpr std::string_view mark = "layer '";
+    const std::size_t close = line.find("': ");
+    const bool of_layer = line.starts_with(mark) && close != std::string_view::npos;
+    problems.push_back(
+        {of_layer ? pointer_to(model, line.substr(mark.size(), close - mark.size()), pointer)
+                  : std::string{pointer},
+         std::string{line}});
+  }
+  if (problems.empty()) problems.push_back({std::string{pointer}, error.what()});
+}
+
+/// A batch_norm normalises over a shard (JOB-4): of one value nothing would be left.
+bool normalises_one_value(const gpu::nn::Graph& graph, const gpu::nn::Graph::Node& node,
+                          std::int64_t shard_rows) {
+  if (node.type != "batch_norm" || shard_rows == 0) return false;
+  const Shape& in = graph.value(node.inputs[0]).shape;
+  return shard_rows * (in.elements() / in[in.rank() - 1]) < 2;
+}
+
+}  // namespace
+
+std::vector<SpecProblem> check_layers(const ModelDescription& model, std::string_view pointer) {
+  const auto types = gpu::nn::LayerRegistry::built_in();
+  gpu::nn::Problems found;
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const LayerDescription& layer = model.layers[i];
+    const auto* const type = types.find(layer.type);
+    if (type == nullptr) {
+      found.add(name_of(model, i),
+                "unknown type '" + layer.type + "'" + suggestion(layer.type, types.types()));
+      continue;
     }
-    return std::string{pointer};
-  };
+    gpu::nn::AttributeReader attributes{layer, name_of(model, i), found};
+    type->make(attributes);
+    attributes.finish();
+  }
+  std::vector<SpecProblem> problems;
+  try {
+    found.throw_if_any("model");
+  } catch (const Error& error) {
+    add_lines(error, model, pointer, problems);
+  }
+  return problems;
+}
+
+std::vector<SpecProblem> check_model(const ModelDescription& model, std::int64_t classes,
+                                     std::string_view pointer, std::int64_t shard_rows) {
+  std::vector<SpecProblem> problems;
+  const auto at_layer = [&](std::string_view name) { return pointer_to(model, name, pointer); };
   try {
     const gpu::nn::Graph graph{model};
     const Shape& prediction = graph.value(graph.prediction()).shape;
@@ -154,6 +216,12 @@ std::vector<SpecProblem> check_model(const ModelDescription& model, std::int64_t
       problems.push_back({std::string{pointer},
                           "expected a prediction from the features alone, got "
                           "one that reads the label"});
+    for (const gpu::nn::Graph::Node& node : graph.nodes()) {
+      if (!normalises_one_value(graph, node, shard_rows)) continue;
+      problems.push_back({at_layer(node.name),
+                          "expected shards of 2 values a channel or more, got 1: a larger batch or "
+                          "fewer shards would do"});
+    }
     const std::size_t first_output = graph.inputs().size();
     if (graph.loss() && model.layers.back().type == "softmax_cross_entropy" &&
         graph.prediction() >= first_output &&
@@ -164,22 +232,7 @@ std::vector<SpecProblem> check_model(const ModelDescription& model, std::int64_t
     }
   } catch (const Error& error) {
     if (error.code() != ErrorCode::bad_input) throw;
-    // A graph says all that is wrong, a line each: "layer 'NAME': WHAT", behind a line that counts them.
-    std::string_view rest = error.what();
-    while (!rest.empty()) {
-      const std::size_t end = std::min(rest.find('\n'), rest.size());
-      std::string_view line = rest.substr(0, end);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-      if (!line.starts_with("  ")) continue;
-      line.remove_prefix(2);
-      constexpr std::string_view mark = "layer '";
-      const std::size_t close = line.find("': ");
-      const bool of_layer = line.starts_with(mark) && close != std::string_view::npos;
-      problems.push_back({of_layer ? at_layer(line.substr(mark.size(), close - mark.size()))
-                                   : std::string{pointer},
-                          std::string{line}});
-    }
-    if (problems.empty()) problems.push_back({std::string{pointer}, error.what()});
+    add_lines(error, model, pointer, problems);
   }
   return problems;
 }

@@ -36,8 +36,12 @@ gpu::nn::ModelDescription read_model(SpecReader& list, const gpu::Shape& feature
 /// All that is wrong with the model as a whole: unknown types and attributes, shapes that do not meet, a prediction
 /// that has not `classes` values (for 0: one) or reads the label, a softmax before a loss that takes logits. `pointer` is where the
 /// section is; what concerns one layer is at pointer/INDEX.
+/// @param shard_rows  that it is trained with; fewer than 2 values a channel are a problem of a batch_norm. 0: not checked
 std::vector<SpecProblem> check_model(const gpu::nn::ModelDescription& model, std::int64_t classes,
-                                     std::string_view pointer = {});
+                                     std::string_view pointer = {}, std::int64_t shard_rows = 0);
+/// What is wrong with each layer by itself, its type and attributes: all that can be known without the shape of samples.
+std::vector<SpecProblem> check_layers(const gpu::nn::ModelDescription& model,
+                                      std::string_view pointer = {});
 
 /// A model as JSON text, for export and for other programs to read. In full: names and inputs that were left out are
 /// filled in. Equal models give equal texts. @throws Error bad_input for names that are no UTF-8.

@@ -18,6 +18,7 @@
 #include "runtime/base/file.hpp"
 #include "runtime/cluster/shared_memory.hpp"
 #include "runtime/registry.hpp"
+#include "serialization/checkpoint.hpp"
 
 namespace troupe::actors {
 
@@ -227,6 +228,9 @@ RunResult Pipeline::State::follow() {
         result.step = ended->step;
         result.state_hash = ended->state_hash;
         result.reason = ended->reason;
+        if (!ended->state_hash.empty())
+          result.checkpoint =
+              folder->checkpoints_path() + '/' + serialization::checkpoint_name(ended->step);
         job_ended = true;
         if (!serves || !ended->ok || options.exit_when_trained) break;
       }

@@ -32,6 +32,8 @@ struct RunResult {
   bool ok = false;              ///< the job came to its end, and its gate was passed
   std::string run_folder = {};  ///< empty if the config has no job
   std::uint64_t step = 0;
+  std::string checkpoint =
+      {};  ///< the folder of the version that was chosen; empty if there is none
   std::string state_hash = {};  ///< of the version that was chosen, hexadecimal (JOB-8)
   std::string reason = {};      ///< if not ok
   bool interrupted = false;     ///< it was stopped before the job had ended: `resume` goes on

@@ -47,7 +47,7 @@ class Expansion {
     for (const auto& [name, json] : sections) sections_.emplace(name, Json::parse(json));
   }
 
-  runtime::Expanded result(std::uint32_t cores) && {
+  runtime::Expanded result(std::uint32_t cores, const SectionsCheck& check) && {
     const bool has_job = std::ranges::any_of(
         sections_, [](const auto& section) { return !is_serving(section.first); });
     if (has_job) add_job(cores);
@@ -57,7 +57,7 @@ class Expansion {
       problem("feedback", "expected a section 'deploy' beside it, got none");
     // What the others left.
     if (has_job)
-      fill_coordinator();
+      check_and_fill_coordinator(check);
     else
       refuse_left_over();
     expanded_.actors = actors_.dump();
@@ -225,7 +225,13 @@ class Expansion {
            });
   }
 
-  void fill_coordinator() {
+  void check_and_fill_coordinator(const SectionsCheck& check) {
+    if (check) {
+      runtime::Sections left;
+      for (const auto& [name, section] : sections_) left.emplace(name, section.dump());
+      for (SpecProblem& found : check(left))
+        expanded_.problems.push_back({std::move(found.pointer), std::move(found.what)});
+    }
     for (const auto& [name, section] : sections_) {
       entry(coordinator)["with"][name] = section;
       expanded_.places.emplace(std::string{coordinator} + "/with/" + name, '/' + name);
@@ -291,14 +297,15 @@ std::vector<ParameterSchema> section_parameters(const SectionReaders& readers) {
   return result;
 }
 
-runtime::ShortForm pipeline_short_form(std::uint32_t cores) {
+runtime::ShortForm pipeline_short_form(std::uint32_t cores, SectionsCheck check) {
   runtime::ShortForm form;
   form.help = "A training job, and what is served of it.";
   form.origin = "built-in";
   for (const auto& [name, help, required] : all_sections) form.keys.push_back({name, help});
   form.keys.push_back({"seed", seed_help});
-  form.expand = [cores](const runtime::Sections& given, const runtime::Registry& registry) {
-    return Expansion{given, registry}.result(cores);
+  form.expand = [cores, check = std::move(check)](const runtime::Sections& given,
+                                                  const runtime::Registry& registry) {
+    return Expansion{given, registry}.result(cores, check);
   };
   return form;
 }

@@ -16,10 +16,15 @@ class Registry;
 namespace troupe::actors {
 
 class SpecReader;
+struct SpecProblem;
 
 /// Who reads a section, by the section's name: {"train", read_train}; what it returns is not looked at here, its problems
 /// are. A section without one may hold anything. A reader sees the section without the keys that say only how it is run.
 using SectionReaders = std::map<std::string, std::function<void(SpecReader&)>>;
+
+/// Checks sections against each other, with what the problems' pointers begin with: "/model/2". Sections that a reader finds
+/// at fault are those readers' to tell. Run keys have left them.
+using SectionsCheck = std::function<std::vector<SpecProblem>(const runtime::Sections&)>;
 
 /// What the coordinator's type takes of the sections: a structure each, `seed` an integer. `data`, `model` and `train`
 /// must be given. All but `deploy` and `feedback` decide the job's bits.
@@ -35,6 +40,6 @@ std::vector<runtime::ParameterSchema> section_parameters(const SectionReaders& r
 /// they run (`data.loaders`, `replicas` and `isolation` of train, evaluate and deploy), and each key that is a run
 /// parameter of one of the section's actor types, which goes to those. `train.replicas` may be `auto`, which is the
 /// default: one for each of `cores`, but no more than `train.shards`.
-runtime::ShortForm pipeline_short_form(std::uint32_t cores);
+runtime::ShortForm pipeline_short_form(std::uint32_t cores, SectionsCheck check = {});
 
 }  // namespace troupe::actors

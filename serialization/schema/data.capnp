@@ -4,10 +4,6 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("troupe::wire");
 
-struct LoaderReady {
-  # From a loader that has started, a tell to its coordinator: it has no data open.
-}
-
 struct DataSections {
   # The config's sections that say what the data is.
   data @0 :Text;         # JSON

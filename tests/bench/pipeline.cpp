@@ -108,13 +108,14 @@ int main(int argc, char** argv) {
     const Pipeline pipeline = Pipeline::from_yaml(config, registry);
     const runtime::Parameters with =
         pipeline.config().root.children.front().supervisor->children.front().parameters;
-    const JobSections sections{with.structure("data"),
-                               with.structure("preprocess"),
-                               with.structure("model"),
-                               with.structure("train"),
-                               with.structure("evaluate"),
-                               1,
-                               folder};
+    JobSections sections;
+    sections.data = with.structure("data");
+    sections.preprocess = with.structure("preprocess");
+    sections.model = with.structure("model");
+    sections.train = with.structure("train");
+    sections.evaluate = with.structure("evaluate");
+    sections.seed = 1;
+    sections.base = folder;
     const PreparedJob prepared = prepare_job(posix_files(), sections, folder + "/prepared");
     const PreparedData records = PreparedData::open(posix_files(), prepared.data_folder);
     BatchMaker batches{

@@ -325,13 +325,14 @@ int main(int argc, char** argv) {
     for (const runtime::ChildSpec& job : pipeline.config().root.children) {
       if (job.name != "job") continue;
       const runtime::Parameters& with = job.supervisor->children.front().parameters;
-      sections[shards] = {with.structure("data"),
-                          with.structure("preprocess"),
-                          with.structure("model"),
-                          with.structure("train"),
-                          with.structure("evaluate"),
-                          3,
-                          folder.path()};
+      JobSections& section = sections[shards];
+      section.data = with.structure("data");
+      section.preprocess = with.structure("preprocess");
+      section.model = with.structure("model");
+      section.train = with.structure("train");
+      section.evaluate = with.structure("evaluate");
+      section.seed = 3;
+      section.base = folder.path();
     }
     references[shards] = compute_alone(sections[shards], folder.path() + "/prepared");
   }

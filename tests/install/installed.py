@@ -4,7 +4,7 @@ usage: installed.py BUILD_FOLDER README EMBED APPLICATION COMPILER...
 
 Every header that an installed header includes must be installed. EMBED and the README's first C++ block are compiled
 by what pkg-config says of `troupe`, and run; the README's program finds a small set in MNIST's format. APPLICATION is a
-folder with an application of actors, which needs `troupe-runtime`.
+folder with an application of actors, which needs `troupe-runtime`, and one that trains, which needs `troupe-actors`.
 """
 import gzip
 import os
@@ -44,6 +44,16 @@ def application(folder, source, compiler, environment, run_environment):
     return subprocess.run(["./application"], cwd=folder, env=run_environment, timeout=60).returncode
 
 
+def training_application(folder, source, compiler, environment, run_environment):
+    """The same for the application that trains."""
+    for name in ("train.cpp", "train.yaml"):
+        (folder / name).write_bytes((source / name).read_bytes())
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "troupe-actors"], env=environment, check=True,
+                           capture_output=True, text=True).stdout.split()
+    subprocess.run([*compiler, "train.cpp", "-o", "train", *flags], cwd=folder, check=True)
+    return subprocess.run(["./train"], cwd=folder, env=run_environment, timeout=120).returncode
+
+
 def main(build, readme, embed, actors, compiler):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -75,6 +85,10 @@ def main(build, readme, embed, actors, compiler):
         ended = application(built, pathlib.Path(actors), compiler, pkg_config, environment)
         if ended != 0:
             print(f"the application of actors ended with {ended}")
+            return ended
+        ended = training_application(built, pathlib.Path(actors), compiler, pkg_config, environment)
+        if ended != 0:
+            print(f"the application that trains ended with {ended}")
         return ended
 
 

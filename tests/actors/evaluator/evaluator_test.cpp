@@ -35,7 +35,8 @@ struct Fixture {
     ChildSpec child;
     child.name = "evaluator";
     child.type = "evaluator";
-    child.parameters = Parameters{{{"threads", std::int64_t{1}},
+    child.parameters = Parameters{{{"coordinator", std::string{}},
+                                   {"threads", std::int64_t{1}},
                                    {"backend", std::string{"automatic"}},
                                    {"part_within", Duration{std::chrono::minutes{1}}}}};
     SupervisorSpec root;

@@ -9,6 +9,7 @@
 #include "runtime/actor/context.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/testing/test_node.hpp"
+#include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
 #include "serialization/schema/data.capnp.h"
 #include "serialization/schema/training.capnp.h"
@@ -22,12 +23,16 @@ using namespace troupe::test;
 
 namespace {
 
-/// Answers LoadShard with how many loaders have told it that they started.
+/// Answers LoadShard with how many loaders have told it that they are there.
 class Coordinator final : public Actor {
  public:
   Coordinator(Context&, const Parameters&) {}
   void handles(Handlers& on) override {
-    on.tell<wire::Here>([this](const Frame&) { ++ready_; });
+    on.tell<wire::Here>([this](const Frame& frame) {
+      serialization::read_head<wire::Here>(frame, [this](wire::Here::Reader head) {
+        if (head.getRole() == "loader" && head.getPath() == "/told") ++ready_;
+      });
+    });
     on.ask<wire::LoadShard>([this](const Frame&, Reply reply) {
       reply.answer(load_shard_frame({0, ready_}));
     });
@@ -50,7 +55,7 @@ struct Fixture {
     root.children = {{"coordinator", "coordinator"},
                      loader("a"),
                      loader("liar", "swap:10"),
-                     loader("told", "", "coordinator")};
+                     loader("told", "", "/coordinator")};
     node.start(root);
   }
   static ChildSpec loader(const std::string& name, const std::string& corrupt = "",
