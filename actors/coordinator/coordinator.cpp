@@ -302,9 +302,11 @@ class Coordinator final : public Actor {
   }
 
   void measured(const EvaluationOrder& order, const Metrics& metrics) {
-    std::vector<std::pair<std::string, double>> values = metrics.values;
-    files_.add({order.step, order.split, values});
-    tell(Evaluated{order.split, order.step, std::move(values)});
+    files_.add({order.step, order.split, metrics.values});
+    std::vector<std::pair<std::string, double>> shown;
+    for (const std::string& name : job_->evaluate.metrics)
+      shown.emplace_back(name, metrics.value(name));
+    tell(Evaluated{order.split, order.step, std::move(shown)});
     look_for_end();
   }
 
