@@ -107,14 +107,15 @@ class Coordinator final : public Actor {
   bool stopping() override {
     if (!training_ || ended_ || training_->finished() || !training_->version().value_or(0))
       return true;
-    auto held = training_->hold_collected();
-    if (!held) return true;
+    std::vector<VersionSlots::Held> unsaved = training_->hold_unsaved();
+    if (unsaved.empty()) return true;
     context_.executor({.name = "save"})
         .run_as(
             "save at the end",
-            [job = job_->job, held = *std::move(held), memory = context_.memory(memory_name),
+            [job = job_->job, unsaved = std::move(unsaved), memory = context_.memory(memory_name),
              folder = checkpoints(), record = training_->record()] {
-              save_version(posix_files(), *job, held, folder, record);
+              for (const VersionSlots::Held& held : unsaved)
+                save_version(posix_files(), *job, held, folder, record);
             },
             [this] { context_.end(); });
     return false;

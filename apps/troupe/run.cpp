@@ -122,7 +122,7 @@ int run(const Words& words, runtime::Registry& registry) {
     code = ran.ok ? 0 : ran.interrupted ? 3 : 1;
   } catch (const Error& error) {
     std::fprintf(stderr, "troupe run: %s\n", error.what());
-    code = 1;
+    code = error.code() == ErrorCode::bad_input ? 2 : 1;
   }
   if (pipeline.hanging().empty()) return code;
   for (const std::string& who : pipeline.hanging())
