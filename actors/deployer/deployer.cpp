@@ -106,7 +106,10 @@ class Deployer final : public Actor {
   // The front's start.
 
   Rollout restored() const {
-    if (options_.state.empty() || posix_files().kind(deployed_path()) == PathKind::none) return {};
+    if (options_.state.empty()) return {};
+    if (posix_files().kind(options_.state) == PathKind::none)
+      posix_files().create_folder(options_.state);
+    if (posix_files().kind(deployed_path()) == PathKind::none) return {};
     const FileBytes bytes = posix_files().read(deployed_path(), deployed_limit);
     return read_deployed(
         std::string{reinterpret_cast<const char*>(bytes.span().data()), bytes.span().size()},
@@ -181,6 +184,10 @@ class Deployer final : public Actor {
 
   void feedback(FeedbackJob job) {
     auto respond = std::make_shared<Respond>(std::move(job.respond));
+    context_.after(options_.dispatcher.timeout, [late = std::weak_ptr{respond}] {
+      if (const auto open = late.lock())
+        (*open)(overloaded_response("feedback was not stored in time"));
+    });
     sink_->feedback(std::move(job.feedback),
                     [respond](FeedbackResult result, const std::string& why) {
                       (*respond)(feedback_response(result, why));

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "actors/deployer/dispatcher.hpp"
-#include "actors/deployer/http_server.hpp"
+#include "actors/deployer/http_options.hpp"
 #include "runtime/parameters.hpp"
 
 namespace troupe::actors {

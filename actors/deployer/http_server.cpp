@@ -14,7 +14,6 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
-#include <charconv>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -24,7 +23,6 @@
 #include <vector>
 
 #include "runtime/base/error.hpp"
-#include "serialization/sha256.hpp"
 
 namespace troupe::actors {
 
@@ -35,51 +33,9 @@ using net::ip::tcp;
 
 namespace {
 
-// Where `listen` says; none if it is no address and port.
-std::optional<tcp::endpoint> endpoint_of(const std::string& listen) {
-  const std::size_t colon = listen.rfind(':');
-  if (colon == std::string::npos) return std::nullopt;
-  std::string address = listen.substr(0, colon);
-  if (address.size() > 2 && address.front() == '[' && address.back() == ']')
-    address = address.substr(1, address.size() - 2);
-  if (address == "localhost") address = "127.0.0.1";
-  std::uint16_t port = 0;
-  const char* const end = listen.data() + listen.size();
-  const auto [stopped, fault] = std::from_chars(listen.data() + colon + 1, end, port);
-  boost::system::error_code error;
-  const net::ip::address parsed = net::ip::make_address(address, error);
-  if (error || fault != std::errc{} || stopped != end || colon + 1 == listen.size())
-    return std::nullopt;
-  return tcp::endpoint{parsed, port};
-}
-
 class Session;
 
 }  // namespace
-
-bool bears(const std::string& authorization, const std::string& token) {
-  const std::string expected = "Bearer " + token;
-  const auto digest = [](const std::string& text) {
-    return serialization::sha256(std::as_bytes(std::span{text}));
-  };
-  const serialization::Sha256Digest a = digest(authorization), b = digest(expected);
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) difference |= std::to_integer<unsigned>(a[i] ^ b[i]);
-  return difference == 0;
-}
-
-std::string fault_of(const HttpOptions& options) {
-  const std::optional<tcp::endpoint> endpoint = endpoint_of(options.listen);
-  if (!endpoint)
-    return "listen: expected ADDRESS:PORT such as 127.0.0.1:8000, got \"" + options.listen + "\"";
-  if (options.certificate.empty() != options.key.empty())
-    return "expected both certificate and key or neither, got one of them";
-  if (!endpoint->address().is_loopback() && options.certificate.empty() && options.token.empty())
-    return "listen: " + options.listen +
-           " can be reached from other machines: expected certificate and key, or a token, got "
-           "neither";
-  return {};
-}
 
 /// What sessions share. Lives until the last session and the last duty to answer is gone.
 class HttpServer::State : public std::enable_shared_from_this<State> {
@@ -96,6 +52,13 @@ class HttpServer::State : public std::enable_shared_from_this<State> {
   }
 
   // For sessions.
+  bool reserve(std::size_t bytes) {
+    if (bodies_.fetch_add(bytes) + bytes <= std::max(options_.max_bodies, options_.max_body))
+      return true;
+    release(bytes);
+    return false;
+  }
+  void release(std::size_t bytes) { bodies_.fetch_sub(bytes); }
   const HttpOptions& options() const { return options_; }
   const HttpHandler& handler() const { return handler_; }
   bool draining() const { return draining_; }
@@ -121,6 +84,7 @@ class HttpServer::State : public std::enable_shared_from_this<State> {
   net::steady_timer pause_{strand_};
   std::uint16_t port_ = 0;
   std::atomic<bool> draining_{false};
+  std::atomic<std::size_t> bodies_{0};
 
   mutable std::mutex mutex_;
   bool stopped_ = false;
@@ -153,7 +117,10 @@ class SessionOf final : public Session, public std::enable_shared_from_this<Sess
 
   SessionOf(std::shared_ptr<HttpServer::State> server, Stream stream, bool refused)
       : server_{std::move(server)}, stream_{std::move(stream)}, refused_{refused} {}
-  ~SessionOf() override { server_->left(*this, refused_); }
+  ~SessionOf() override {
+    release();
+    server_->left(*this, refused_);
+  }
 
   void start() override {
     net::dispatch(stream_.get_executor(), [self = this->shared_from_this()] { self->begin(); });
@@ -234,6 +201,15 @@ class SessionOf final : public Session, public std::enable_shared_from_this<Sess
       keep_ = false;
       return send(response);
     }
+    const auto announced = parser_->content_length();
+    const std::size_t body = announced            ? static_cast<std::size_t>(*announced)
+                             : parser_->chunked() ? options().max_body
+                                                  : 0;
+    if (!server_->reserve(body)) {
+      keep_ = false;
+      return send(overloaded_response("there is no room for more requests' bodies"));
+    }
+    reserved_ = body;
     if (!beast::iequals(header[http::field::expect], "100-continue")) return read_body();
     proceed_.version(header.version());
     proceed_.result(http::status::continue_);
@@ -266,9 +242,17 @@ class SessionOf final : public Session, public std::enable_shared_from_this<Sess
     request.body = std::move(parser_->get().body());
     Respond respond{[self = this->shared_from_this()](Respond::Build build) {
       self->server_->post(self->stream_.get_executor(),
-                          [self, build = std::move(build)] { self->send(build()); });
+                          [self, build = std::move(build)] { self->send(built(build)); });
     }};
     server_->handler()(std::move(request), std::move(respond));
+  }
+
+  static HttpResponse built(const Respond::Build& build) {
+    try {
+      return build();
+    } catch (const std::exception& error) {
+      return error_response(500, error.what());
+    }
   }
 
   // What was read is no request that can be served.
@@ -303,6 +287,7 @@ class SessionOf final : public Session, public std::enable_shared_from_this<Sess
         stream_, out_,
         [self = this->shared_from_this()](const boost::system::error_code& error, std::size_t) {
           if (error) return self->close();
+          self->release();
           if (self->keep_) return self->await_request();
           self->finish();
         });
@@ -336,6 +321,8 @@ class SessionOf final : public Session, public std::enable_shared_from_this<Sess
 
   void close() { lowest().close(); }
 
+  void release() { server_->release(std::exchange(reserved_, 0)); }
+
   const HttpOptions& options() const { return server_->options(); }
 
   const std::shared_ptr<HttpServer::State> server_;
@@ -345,6 +332,7 @@ class SessionOf final : public Session, public std::enable_shared_from_this<Sess
   std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> out_;
   http::response<http::empty_body> proceed_;
+  std::size_t reserved_ = 0;  // for the body of the request that is read or answered
   bool keep_ = false, idle_ = false, head_ = false;
 };
 
@@ -369,7 +357,8 @@ HttpServer::State::State(const HttpOptions& options, HttpHandler handler)
                                           error.code().message()};
   }
   try {
-    const tcp::endpoint endpoint = *endpoint_of(options.listen);
+    const ListenAddress listen = *listen_address(options.listen);
+    const tcp::endpoint endpoint{net::ip::make_address(listen.address), listen.port};
     acceptor_.open(endpoint.protocol());
     acceptor_.set_option(net::socket_base::reuse_address{true});
     acceptor_.bind(endpoint);
@@ -387,7 +376,14 @@ void HttpServer::State::start() {
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   for (std::size_t i = 0; i < std::max<std::size_t>(options_.threads, 1); ++i)
-    threads_.emplace_back([this] { io_.run(); });
+    threads_.emplace_back([this] {
+      // What throws, memory that is used up, say, costs its connection.
+      for (bool over = false; !over;) try {
+          io_.run();
+          over = true;
+        } catch (const std::exception&) {
+        }
+    });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 

@@ -243,6 +243,33 @@ TEST_CASE(
   owed(HttpResponse{});
 }
 
+TEST_CASE("HttpServer: what all bodies take together is bounded, and given back") {
+  HttpOptions options = any_port();
+  options.max_bodies = 1500;
+  std::promise<Respond> first;
+  HttpServer server{options, [&](HttpRequest request, Respond respond) {
+                      if (request.target == "/keep") return first.set_value(std::move(respond));
+                      echo(std::move(request), std::move(respond));
+                    }};
+  const std::string body(1000, 'x');
+  RawClient keeping{server.port()};
+  keeping.send("POST /keep HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n" + body);
+  Respond respond = first.get_future().get();
+  CHECK(RawClient{server.port()}.request("POST", "/", body).status == 503);
+  CHECK(RawClient{server.port()}.request("GET", "/").status == 200);
+  respond(HttpResponse{});
+  CHECK(keeping.receive().status == 200);
+  CHECK(keeping.request("POST", "/", body).status == 200);
+}
+
+TEST_CASE("HttpServer: an answer that cannot be built is 500") {
+  HttpServer server{
+      any_port(), [](HttpRequest, Respond respond) {
+        respond(Respond::Build{[]() -> HttpResponse { throw std::runtime_error{"no"}; }});
+      }};
+  CHECK(RawClient{server.port()}.request("GET", "/").status == 500);
+}
+
 TEST_CASE("HttpServer: an answer that is let go is 503") {
   HttpServer server{any_port(), [](HttpRequest, Respond) {}};
   CHECK(RawClient{server.port()}.request("GET", "/").status == 503);

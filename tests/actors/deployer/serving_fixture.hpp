@@ -41,7 +41,7 @@ class FakeSink final : public actors::FeedbackSink {
   std::map<std::string, bool> known_;
 };
 
-/// A node with the tree /front, /replicas/0 … that serves FakeServables.
+/// A node with the tree /replicas/0 …, /front that serves FakeServables.
 struct ServingFixture {
   explicit ServingFixture(std::size_t replicas = 2,
                           std::function<void(actors::DeployerOptions&)> change = {}) {
@@ -79,7 +79,7 @@ struct ServingFixture {
     replicas_spec.supervisor = std::make_shared<const runtime::SupervisorSpec>(group);
     runtime::SupervisorSpec root;
     root.intensity = 100'000;
-    root.children = {front, replicas_spec};
+    root.children = {replicas_spec, front};  // it ends before them
     node->start(root);
     wait_until([&](const actors::DeployerReportMessage& now) { return now.replicas == replicas; });
   }
