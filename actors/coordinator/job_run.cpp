@@ -72,14 +72,15 @@ void JobRun::hear_failure(std::uint64_t job, const std::string& reason) {
 bool JobRun::save_at_end(std::function<void()> then) {
   if (!training_ || ended_ || training_->finished() || !training_->version().value_or(0))
     return false;
-  auto held = training_->hold_collected();
-  if (!held) return false;
+  std::vector<VersionSlots::Held> unsaved = training_->hold_unsaved();
+  if (unsaved.empty()) return false;
   context_.executor({.name = "save"})
       .run_as(
           "save at the end",
-          [job = job_->job, held = *std::move(held), memory = context_.memory(options_.memory),
+          [job = job_->job, unsaved = std::move(unsaved), memory = context_.memory(options_.memory),
            folder = checkpoints(), record = training_->record()] {
-            save_version(posix_files(), *job, held, folder, record);
+            for (const VersionSlots::Held& held : unsaved)
+              save_version(posix_files(), *job, held, folder, record);
           },
           std::move(then));
   return true;
@@ -259,9 +260,11 @@ void JobRun::want_evaluation(std::uint64_t version) {
 }
 
 void JobRun::measured(const EvaluationOrder& order, const Metrics& metrics) {
-  std::vector<std::pair<std::string, double>> values = metrics.values;
-  files_.add({order.step, order.split, values});
-  listener_.tell(Evaluated{order.split, order.step, std::move(values)});
+  files_.add({order.step, order.split, metrics.values});
+  std::vector<std::pair<std::string, double>> shown;
+  for (const std::string& name : job_->evaluate.metrics)
+    shown.emplace_back(name, metrics.value(name));
+  listener_.tell(Evaluated{order.split, order.step, std::move(shown)});
   look_for_end();
 }
 

@@ -125,10 +125,16 @@ void Training::started() {
   if (listener_.on_started) listener_.on_started();
 }
 
-std::optional<VersionSlots::Held> Training::hold_collected() {
+std::vector<VersionSlots::Held> Training::hold_unsaved() {
   collect();
   ledger_->sync();
-  return slots_->hold(slots_->collected());
+  std::vector<VersionSlots::Held> unsaved;
+  const std::uint64_t newest = slots_->collected();
+  for (std::uint64_t version = 1; version <= newest; ++version) {
+    if (version != newest && (version <= saved_through_ || !slots_->pinned(version))) continue;
+    if (auto held = slots_->hold(version)) unsaved.push_back(*std::move(held));
+  }
+  return unsaved;
 }
 
 std::optional<std::uint64_t> Training::version() const {

@@ -71,8 +71,9 @@ class Training {
   /// The newest version; none until it was found where the job stands.
   std::optional<std::uint64_t> version() const;
   bool finished() const { return saved_through_ >= options_.job->steps() && started_; }
-  /// For a checkpoint at an end that was asked for: a version whose steps are all in the ledger, and its record.
-  std::optional<VersionSlots::Held> hold_collected();
+  /// For checkpoints at an end that was asked for: versions whose steps are all in the ledger, in order; those that have
+  /// to be saved and are not yet, as a job that goes on behind them makes them no more, and the newest.
+  std::vector<VersionSlots::Held> hold_unsaved();
   serialization::TrainingRecord record() const;
 
  private:

@@ -57,8 +57,8 @@ EvaluateSpec read(SpecReader& section, std::int64_t classes,
     if (check_metric(section, "metrics", metric, known)) spec.metrics.push_back(std::move(metric));
   }
   if (spec.metrics.empty()) {
-    spec.metrics = classes > 0 ? std::vector<std::string>{"accuracy", "f1_macro", "loss"}
-                               : std::vector<std::string>{"mse", "mae"};
+    spec.metrics = classes > 0 ? std::vector<std::string>{"accuracy", "loss", "f1_macro"}
+                               : std::vector<std::string>{"loss", "mae"};
   }
   spec.top_k = section.integer("top_k", 5, 1, EvaluationTask::most_classes);
   spec.batch = section.integer("batch", 500, 1, 1 << 20);

@@ -20,6 +20,13 @@ int explain(const Words& words, runtime::Registry& registry);
 int run(const Words& words, runtime::Registry& registry);
 int serve(const Words& words, runtime::Registry& registry);
 
+// These look at what runs left behind, and at data.
+
+int audit(const Words& words);
+int predict(const Words& words);
+int export_model(const Words& words);
+int data(const Words& words);
+
 // These talk to a node that runs.
 
 int ps(const Words& words);

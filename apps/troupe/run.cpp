@@ -62,6 +62,26 @@ actors::ProgressOptions progress_options(bool json) {
   return options;
 }
 
+/// The same command again, going on.
+std::string resume_command(const Words& words) {
+  std::string command = "troupe run";
+  for (const std::string& word : words) {
+    const bool plain = !word.empty() && word.find_first_not_of(
+                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789_-./=:,+@%") == std::string::npos;
+    if (word == "--resume") continue;
+    command += ' ';
+    if (plain) {
+      command += word;
+      continue;
+    }
+    command += '\'';
+    for (const char c : word) command += c == '\'' ? std::string{"'\\''"} : std::string{c};
+    command += '\'';
+  }
+  return command + " --resume";
+}
+
 }  // namespace
 
 int run(const Words& words, runtime::Registry& registry) {
@@ -101,7 +121,8 @@ int run_config(const Arguments& arguments, runtime::NodeConfig config, const std
     if (!arguments.has("--json")) std::fputs(summary.text().c_str(), stdout);
     if (!ran.ok) std::fprintf(stderr, "troupe run: %s\n", ran.reason.c_str());
     if (ran.interrupted && !ran.run_folder.empty())
-      std::printf("to go on: troupe run %s --resume\n", file.c_str());
+      std::fprintf(arguments.has("--json") ? stderr : stdout, "to go on: %s\n",
+                   resume_command(words).c_str());
     code = ran.ok ? 0 : ran.interrupted ? 3 : 1;
   } catch (const Error& error) {
     std::fprintf(stderr, "troupe run: %s\n", error.what());

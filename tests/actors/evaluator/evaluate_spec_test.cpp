@@ -19,13 +19,13 @@ TEST_CASE("evaluate: nothing said is a sensible default") {
   const EvaluateSpec spec = read("{}", 10, problems);
   CHECK(problems.empty());
   CHECK(spec.every_steps == 0);
-  CHECK(spec.metrics == std::vector<std::string>{"accuracy", "f1_macro", "loss"});
+  CHECK(spec.metrics == std::vector<std::string>{"accuracy", "loss", "f1_macro"});
   CHECK(spec.top_k == 5);
   CHECK(spec.batch == 500);
   CHECK(spec.parts == 8);
   CHECK(spec.gate.conditions.empty());
   CHECK(!spec.early_stopping);
-  CHECK(read("{}", 0, problems).metrics == std::vector<std::string>{"mse", "mae"});
+  CHECK(read("{}", 0, problems).metrics == std::vector<std::string>{"loss", "mae"});
 }
 
 TEST_CASE("evaluate: every key is read") {

@@ -174,6 +174,8 @@ TEST_CASE("Config: variables are replaced in values, and never read as YAML") {
   CHECK(greeting("<${FIVE}>") == "<5>");
   CHECK(greeting("${EMPTY}") == "");
   CHECK(greeting("${EMPTY:-x}${NOT_SET:-y}${FIVE:-z}") == "xy5");
+  CHECK(greeting("${EMPTY:-${NOT_SET:-a${FIVE}}/b}c") == "a5/bc");
+  CHECK(greeting("${FIVE:-${NOT_SET}}") == "5");
   CHECK(greeting("${YAML}") == "[a, b]: ${FIVE}");
   CHECK(greeting("$${FIVE} $$${FIVE} $5 $") == "${FIVE} $${FIVE} $5 $");
   CHECK(child(read(actor("type: counter, with: {start: \"${FIVE}\"}")).config.root, "b")
@@ -182,6 +184,10 @@ TEST_CASE("Config: variables are replaced in values, and never read as YAML") {
         "demo.yaml:4:44: expected a variable's name within ${ }, got \"5\"\n");
   CHECK(problems(read(actor("type: counter, with: {start: \"${FIVE\"}"))) ==
         "demo.yaml:4:44: expected } after ${; a literal ${ is written $${\n");
+  std::string deep = "x";
+  for (int i = 0; i < 100; ++i) deep = "${NOT_SET:-" + deep + "}";
+  CHECK(problems(read(actor("type: counter, with: {start: \"" + deep + "\"}")))
+            .find("at most 8 deep") != std::string::npos);
 }
 
 TEST_CASE("Config: overrides set keys by the names of actors") {

@@ -1,0 +1,180 @@
+"""Runs jobs by the real command: interrupted, killed and resumed they end with the same bits, and bad input is told.
+
+usage: run_test.py TROUPE PIPELINES [SEED]
+"""
+import json
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+
+TROUPE, PIPELINES = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).absolute()
+SEED = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1 << 32)
+DEADLINE = 120
+STEPS = 400
+# Short enough for a test; steps of evaluations and checkpoints do not fall together.
+SHORT = ["--set", "train.epochs=20", "--set", "train.checkpoint_every=75", "--set", "evaluate.every=150 steps",
+         "--set", "evaluate.gate=accuracy >= 0.9"]
+failures = []
+
+
+def expect(true, what):
+    if not true:
+        failures.append(what)
+        print("FAILED:", what)
+
+
+def start(folder, *words):
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([TROUPE, *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def call(folder, *words, text=None):
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([TROUPE, *words], cwd=folder, env=environment, input=text, capture_output=True, text=True, timeout=DEADLINE)
+    return done.returncode, done.stdout, done.stderr
+
+
+def digits(*more):
+    return ["run", str(PIPELINES / "digits.yaml"), *SHORT, *more]
+
+
+def result_of(folder):
+    (path,) = folder.glob("runs/digits-*/result.json")
+    return json.loads(path.read_text())
+
+
+def until_step(process, step):
+    """Reads events up to that step. @return whether it came."""
+    for line in process.stdout:
+        event = json.loads(line)
+        if event.get("step", 0) >= step and "steps" in event:
+            return True
+    return False
+
+
+def end(process):
+    out, error = process.communicate(timeout=DEADLINE)
+    return process.returncode, out, error
+
+
+def test_whole(folder):
+    code, out, error = call(folder, *digits("--json"))
+    expect(code == 0, f"a run that ends well is exit code 0: {code} {error}")
+    events = []
+    for line in out.splitlines():
+        try:
+            events.append(json.loads(line))
+        except ValueError:
+            expect(False, f"--json prints JSON lines and nothing else: {line}")
+    measured = [event for event in events if event.get("split") == "validation"]
+    shown = [[name for name, _ in event["metrics"]] if isinstance(event["metrics"], list) else list(event["metrics"]) for event in measured]
+    expect(shown and all(set(names) == {"accuracy", "loss", "f1_macro"} for names in shown), f"shows what evaluate.metrics asks for: {shown[:1]}")
+    (file,) = folder.glob("runs/*/evaluations.json")
+    expect("recall_macro" in file.read_text(), "evaluations.json has all metrics")
+    return result_of(folder)
+
+
+def test_interrupted(folder, whole):
+    process = start(folder, *digits("--json"))
+    expect(until_step(process, STEPS // 4), "it trains")
+    process.send_signal(signal.SIGINT)
+    code, out, error = end(process)
+    expect(code == 3, f"SIGINT in mid-training is exit code 3: {code} {error}")
+    expect(all(line.startswith("{") for line in out.splitlines()), f"only JSON on stdout: {out[-300:]}")
+    said = re.search(r"to go on: troupe (run .*--resume)", error)
+    expect(said, f"it says how to go on: {error}")
+    (run,) = folder.glob("runs/*")
+    expect(any((run / "checkpoints").iterdir()), "it saved")
+    code, out, error = call(folder, "audit", str(run))
+    expect(code == 0, f"what is there so far is as it should be: {out} {error}")
+    code, out, error = call(folder, *digits("--resume"))
+    expect(code == 0, f"it goes on: {code} {error}")
+    expect(result_of(folder)["state_hash"] == whole["state_hash"], "interrupted and resumed, the same bits")
+    code, out, error = call(folder, *digits("--resume"))
+    expect(code == 0 and whole["state_hash"] in out, f"resumed after its end it tells the end again: {code} {out} {error}")
+    code, out, error = call(folder, *digits("--resume", "--set", "train.batch=32"))
+    expect(code == 2 and error.count("\n") == 1 and "expected the run of job" in error, f"another job is not resumed: {code} {error}")
+
+
+def test_killed(folder, whole):
+    moments = sorted(random.Random(SEED).sample(range(1, STEPS - 20), 3))
+    for number, moment in enumerate(moments):
+        process = start(folder, *digits("--json", *(["--resume"] if number > 0 else [])))
+        until_step(process, moment)
+        process.kill()
+        end(process)
+    code, _, error = call(folder, *digits("--resume"))
+    expect(code == 0, f"killed at {moments} it goes on: {code} {error}")
+    expect(result_of(folder)["state_hash"] == whole["state_hash"], f"killed at {moments}, seed {SEED}: the same bits")
+    (run,) = folder.glob("runs/*")
+    code, out, error = call(folder, "audit", str(run))
+    expect(code == 0 and "each consumed exactly once" in out, f"and each record in its place: {out} {error}")
+
+
+def test_commands(folder, whole):
+    (run,) = folder.glob("runs/*")
+    code, out, _ = call(folder, "audit", str(run))
+    expect(code == 0 and "each consumed exactly once" in out and "unused at the end" in out, f"audit: {code} {out}")
+    rows = "\n".join(",".join(["0"] * 64) for _ in range(3)) + "\n"
+    code, out, error = call(folder, "predict", str(run), "-", text=rows)
+    expect(code == 0 and len(out.splitlines()) == 4, f"predict: {code} {out} {error}")
+    code, out, error = call(folder, "predict", whole["checkpoint"], "-", "--json", text=rows)
+    lines = [json.loads(line) for line in out.splitlines()]
+    expect(code == 0 and len(lines) == 3 and len(lines[0]["probabilities"]) == 10, f"predict --json: {code} {out} {error}")
+    for text, said in [("1,2\n", "standard input:1: expected 64 numbers"), (rows.replace("0", "x", 1), "standard input"), (rows.replace("0", "", 1), "got nothing")]:
+        code, _, error = call(folder, "predict", str(run), "-", text=text)
+        expect(code == 2 and error.count("\n") == 1, f"predict of bad rows: {code} {error}")
+    code, _, error = call(folder, "export", str(run), "model")
+    expect(code == 0 and (folder / "model/model.safetensors").exists(), f"export: {code} {error}")
+    expect(call(folder, "export", str(run), "model")[0] == 2, "what is there is not replaced")
+    expect(call(folder, "predict", "nowhere", "-")[0] == 2 and call(folder, "audit", "nowhere")[0] == 2, "no such folder")
+    expect(call(folder, "data", "nonsense")[0] == 2, "data knows what it knows")
+    for command in ("run", "audit", "predict", "export", "data", "ps", "fault"):
+        code, out, _ = call(folder, command, "--help")
+        expect(code == 0 and out.startswith(f"usage: troupe {command}") and "xit code" in out, f"{command} --help")
+    # A ledger that says something else than what had to be consumed.
+    ledger = run / "ledger"
+    whole_ledger = ledger.read_bytes()
+    ledger.write_bytes(whole_ledger[:5000] + bytes([whole_ledger[5000] ^ 1]) + whole_ledger[5001:])
+    code, out, error = call(folder, "audit", str(run))
+    expect(code == 1 and "problem: " in out, f"a damaged ledger is a problem: {code} {out} {error}")
+
+
+def test_bad_input(folder):
+    text = (PIPELINES / "digits.yaml").read_text()
+    data = PIPELINES / "data/optdigits.csv.gz"
+    text = text.replace("data/optdigits.csv.gz", str(data))
+    broken = folder / "broken.csv.gz"
+    broken.write_bytes(data.read_bytes()[:20000])
+    cases = {
+        "missing": (text.replace(str(data), "nowhere.csv"), 1, "nowhere.csv"),
+        "damaged": (text.replace(str(data), str(broken)), 1, "broken.csv.gz"),
+        "unknown": (text.replace("batch: 64", "bach: 64"), 2, "batch"),
+        "unfit": (text.replace("units: 10,", "units: 7,"), 1, "10"),
+    }
+    for name, (config, expected, said) in cases.items():
+        file = folder / f"{name}.yaml"
+        file.write_text(config)
+        code, _, error = call(folder, "run", str(file), "--runs", f"runs-{name}", "--prepared", f"prepared-{name}", "--log-level", "off")
+        expect(code == expected and error.count("\n") == 1 and said in error, f"{name}: exit code {expected}, one line with {said}: {code} {error}")
+        left = [str(path) for path in folder.glob(f"prepared-{name}/*")] + [str(path) for path in folder.glob(f"runs-{name}/*/*.tmp*")]
+        expect(name == "unfit" or not left, f"{name}: nothing half-made is left: {left}")
+        if expected == 2:
+            expect(f"{file}:" in error and not list(folder.glob(f"runs-{name}/*")), f"{name}: a place, and no run folder: {error}")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        whole = test_whole(pathlib.Path(name))
+        test_commands(pathlib.Path(name), whole)
+    for test in (test_interrupted, test_killed):
+        with tempfile.TemporaryDirectory() as name:
+            test(pathlib.Path(name), whole)
+    with tempfile.TemporaryDirectory() as name:
+        test_bad_input(pathlib.Path(name))
+    sys.exit(1 if failures else 0)
