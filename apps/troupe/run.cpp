@@ -92,11 +92,12 @@ int run(const Words& words, runtime::Registry& registry) {
   arguments.expect(1, 1, "one config file");
   runtime::ConfigResult result = read_config(arguments, registry);
   if (print_problems(result)) return 2;
-  return run_config(arguments, std::move(result.config), arguments.rest().front(), registry);
+  return run_config(arguments, std::move(result.config), arguments.rest().front(), registry,
+                    resume_command(words));
 }
 
 int run_config(const Arguments& arguments, runtime::NodeConfig config, const std::string& file,
-               const runtime::Registry& registry) {
+               const runtime::Registry& registry, const std::string& resume) {
   actors::PipelineOptions options;
   options.node = node_options(arguments, config.name);
   options.runs = arguments.find("--runs").value_or(options.runs);
@@ -121,8 +122,7 @@ int run_config(const Arguments& arguments, runtime::NodeConfig config, const std
     if (!arguments.has("--json")) std::fputs(summary.text().c_str(), stdout);
     if (!ran.ok) std::fprintf(stderr, "troupe run: %s\n", ran.reason.c_str());
     if (ran.interrupted && !ran.run_folder.empty())
-      std::fprintf(arguments.has("--json") ? stderr : stdout, "to go on: %s\n",
-                   resume_command(words).c_str());
+      std::fprintf(arguments.has("--json") ? stderr : stdout, "to go on: %s\n", resume.c_str());
     code = ran.ok ? 0 : ran.interrupted ? 3 : 1;
   } catch (const Error& error) {
     std::fprintf(stderr, "troupe run: %s\n", error.what());
