@@ -140,7 +140,12 @@ class Expansion {
   /// Sets a parameter that an entry's type has.
   void give(const std::string& pointer, const char* parameter, Json value) {
     Json& one = entry(pointer);
-    if (has_run_parameter(one.at("type"), parameter)) one["with"][parameter] = std::move(value);
+    const runtime::ActorType* const type = registry_.find(one.at("type").get<std::string>());
+    if (type != nullptr &&
+        std::ranges::any_of(type->parameters, [&](const ParameterSchema& schema) {
+          return schema.name == parameter;
+        }))
+      one["with"][parameter] = std::move(value);
   }
 
   /// What the deployer would refuse when it starts.
