@@ -47,7 +47,7 @@ const Parameters& parameters(const ConfigResult& result, const std::vector<std::
 
 TEST_CASE("Roles: what a job serves is wired together") {
   const ConfigResult result = read(job + R"(deploy: {model: m, listen: "127.0.0.1:0", replicas: 2}
-feedback: {retrain: {after: 10}}
+feedback: {when: [accuracy < 0.9]}
 )");
   REQUIRE(problems(result) == "");
   CHECK(parameters(result, {"job", "coordinator"}).text("deployer") == "/serve/deployer");
@@ -60,7 +60,7 @@ feedback: {retrain: {after: 10}}
   const Parameters& feedback = parameters(result, {"serve", "feedback"});
   CHECK(feedback.text("model") == "m");
   CHECK(feedback.text("coordinator") == "/job/coordinator");
-  CHECK(feedback.text("feedback") == R"({"retrain":{"after":"10"}})");
+  CHECK(feedback.text("feedback") == R"({"when":["accuracy < 0.9"]})");
 }
 
 TEST_CASE("Roles: without a job there is a publisher") {
