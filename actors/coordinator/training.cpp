@@ -175,6 +175,9 @@ void Training::share() {
   std::vector<double> speeds;
   for (const auto& [path, member] : members_)
     if (member.role == "trainer") speeds.push_back(member.speed);
+  if (speeds.size() > options_.job->shards() && !std::exchange(warned_, true))
+    context_.log().warning("there are more trainers than shards: some have nothing to do",
+                           {{"trainers", speeds.size()}, {"shards", options_.job->shards()}});
   const std::vector<Subtree> ranges = share_out(options_.job->shards(), speeds, options_.policy);
   ++generation_;
   std::size_t next = 0;

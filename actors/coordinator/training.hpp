@@ -105,7 +105,7 @@ class Training {
   std::uint64_t generation_ = 0;
   std::uint64_t saved_through_ = 0;  // versions up to this one that had to be saved are
   std::uint64_t timer_ = 0;
-  bool started_ = false, saving_ = false, stopped_ = false, retired_ = false;
+  bool started_ = false, saving_ = false, stopped_ = false, retired_ = false, warned_ = false;
 };
 
 }  // namespace troupe::actors

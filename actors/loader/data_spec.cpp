@@ -119,6 +119,10 @@ DataSpec read_data_spec(SpecReader& reader, const std::string& base, const DataF
   spec.base = base;
   spec.json = reader.json();
   const std::size_t format = reader.choice("format", names);
+  if (std::ranges::find(names, reader.text("format", "")) == names.end()) {
+    reader.keys();  // what they mean depends on the format: they count as asked for
+    return spec;
+  }
   spec.format = static_cast<DataSpec::Format>(std::min<std::size_t>(format, 2));
   const DataFormat own = format < 2 ? DataFormat{} : formats.find(names[format])->second;
   if (!reader.has("train")) reader.problem("train", "expected the files to train on, got nothing");

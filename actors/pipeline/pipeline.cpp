@@ -271,7 +271,9 @@ RunResult Pipeline::run() {
   state.node = std::make_unique<Node>(options, state.registry);
   if (state.has_job) state.node->share("versions", versions_bytes());
   state.node->start(state.config.root);
-  return state.follow();
+  RunResult result = state.follow();
+  state.folder.reset();  // its lock too: another may go on with it
+  return result;
 }
 
 void Pipeline::stop() {

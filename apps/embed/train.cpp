@@ -1,7 +1,6 @@
 // An application that trains on data of its own, and predicts with what it trained, all in its own process. Built by what
 // pkg-config says of troupe-actors:
 //   c++ train.cpp -o train $(pkg-config --cflags --libs troupe-actors)
-#include <cmath>
 #include <cstdio>
 
 #include "actors/loader/raw_source.hpp"
@@ -9,6 +8,7 @@
 #include "actors/pipeline/pipeline.hpp"
 #include "actors/pipeline/roles.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/math.hpp"
 #include "runtime/base/random.hpp"
 #include "runtime/cluster/worker_main.hpp"
 #include "runtime/registry.hpp"

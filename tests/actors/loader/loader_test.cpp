@@ -1,5 +1,7 @@
 #include "actors/loader/loader.hpp"
 
+#include <capnp/message.h>
+
 #include <algorithm>
 
 #include "actors/loader/batch_maker.hpp"
