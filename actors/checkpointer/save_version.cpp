@@ -28,10 +28,7 @@ SavedVersion save_version(FileSystem& files, const TrainingJob& job,
                           const VersionSlots::Held& version, const std::string& parent,
                           TrainingRecord record) {
   record.step = version.version();
-  if (files.kind(parent) == PathKind::none) {
-    files.create_folder(parent);
-    files.sync_folder(parent_folder(parent));
-  }
+  create_folders(files, parent);
   const std::string folder = parent + '/' + checkpoint_name(record.step);
   const Sha256Digest hash = state_hash(job.layout(), version.state(), record.step);
   if (files.kind(folder) != PathKind::none) {

@@ -56,13 +56,6 @@ std::string quoted(std::string_view text) {
   return result + '"';
 }
 
-void make_folders(FileSystem& files, const std::string& path) {
-  if (files.kind(path) != PathKind::none) return;
-  if (const std::string parent = parent_folder(path); parent != path) make_folders(files, parent);
-  files.create_folder(path);
-  files.sync_folder(parent_folder(path));
-}
-
 }  // namespace
 
 /// A file that is written in large pieces, with its hashes.
@@ -141,7 +134,7 @@ Preparation::Preparation(FileSystem& files, const RawData& raw, std::uint64_t se
   for (const ChainUse use : {ChainUse::training, ChainUse::evaluation, ChainUse::measuring}) {
     raw_chain(raw.preprocess(), raw.layout().shape, raw.layout().dtype, gpu::Normalize{}, use);
   }
-  make_folders(files_, parent_folder(folder_));
+  create_folders(files_, parent_folder(folder_));
   working_ = temporary_name(files_, folder_);
   files_.create_folder(working_);
   try {

@@ -70,18 +70,6 @@ void check(const RunDescription& run) {
   if (!Json::accept(run.machine)) refuse("run: machine: expected JSON, got something else");
 }
 
-void create_folders(FileSystem& files, const std::string& path) {
-  if (files.kind(path) == PathKind::folder) return;
-  const std::string parent = parent_folder(path);
-  if (parent != path) create_folders(files, parent);
-  try {
-    files.create_folder(path);
-  } catch (const Error&) {
-    if (files.kind(path) != PathKind::folder) throw;  // else another process was faster
-  }
-  files.sync_folder(parent);
-}
-
 /// A new folder with the next free number.
 std::string create_numbered(FileSystem& files, const std::string& root, const RunDescription& run) {
   std::uint64_t n = 0;

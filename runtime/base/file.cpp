@@ -53,6 +53,18 @@ std::vector<std::string> remove_temporaries(FileSystem& files, const std::string
   return names;
 }
 
+void create_folders(FileSystem& files, const std::string& path) {
+  if (files.kind(path) == PathKind::folder) return;
+  const std::string parent = parent_folder(path);
+  if (parent != path) create_folders(files, parent);
+  try {
+    files.create_folder(path);
+  } catch (const Error&) {
+    if (files.kind(path) != PathKind::folder) throw;  // else somebody was faster
+  }
+  files.sync_folder(parent);
+}
+
 void remove_all(FileSystem& files, const std::string& path) {
   const PathKind kind = files.kind(path);
   if (kind == PathKind::none) return;

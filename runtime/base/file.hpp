@@ -99,6 +99,9 @@ bool is_temporary_name(std::string_view name);
 /// nobody writes there yet.
 std::vector<std::string> remove_temporaries(FileSystem& files, const std::string& folder);
 
+/// Makes a folder and those above it that are not there yet; it lasts when this returns. Others may do the same at once.
+void create_folders(FileSystem& files, const std::string& path);
+
 /// Removes a folder with all that is in it, or a file; nothing if there is none.
 void remove_all(FileSystem& files, const std::string& path);
 

@@ -40,7 +40,7 @@ def call(folder, *words, text=None):
 
 
 def digits(*more):
-    return ["run", str(PIPELINES / "digits.yaml"), *SHORT, *more]
+    return ["run", str(PIPELINES / "digits.yaml"), "--exit-when-trained", *SHORT, *more]
 
 
 def result_of(folder):

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 
-TROUPE, PIPELINES = sys.argv[1], pathlib.Path(sys.argv[2])
+TROUPE, PIPELINES = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).absolute()
 DEADLINE = 120
 failures = []
 

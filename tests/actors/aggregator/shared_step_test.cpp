@@ -86,12 +86,16 @@ struct Versions {
   explicit Versions(const TrainingJob& job)
       : size{VersionSlots::size_bytes(job.layout().slot_bytes, job.shards())},
         memory{aligned_block(size)},
-        slots{VersionSlots::make({memory.get(), size}, job.id(), job.layout().slot_bytes,
-                                 job.shards())} {
+        slots{
+            VersionSlots::make({zeroed(), size}, job.id(), job.layout().slot_bytes, job.shards())} {
     auto writing = slots.begin_write();
-    std::memset(writing->state().data(), 0, writing->state().size());
     job.graph().initialise(job.layout(), job.spec().seed, writing->state());
     slots.commit(*std::move(writing), 0, false);
+  }
+  /// As memory that is shared begins.
+  std::byte* zeroed() const {
+    std::memset(memory.get(), 0, size);
+    return memory.get();
   }
   std::size_t size;
   std::shared_ptr<std::byte> memory;

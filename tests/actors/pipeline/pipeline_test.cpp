@@ -248,9 +248,10 @@ TEST_CASE_FIXTURE(Fixture, "Pipeline: two of them run side by side, each as it d
       Pipeline::from_yaml(write("name: second\nseed: 2\n" + text, "2.yaml"), registry, options());
   RunResult result;
   std::thread beside{[&] { result = first.run(); }};
-  CHECK(second.run().state_hash == two);
+  const RunResult other = second.run();
   beside.join();
-  CHECK(result.state_hash == one);
+  CHECK_MESSAGE(other.state_hash == two, other.reason);
+  CHECK_MESSAGE(result.state_hash == one, result.reason);
 }
 
 TEST_CASE_FIXTURE(Fixture, "Pipeline: what is wrong with the data ends the job with one line") {

@@ -226,3 +226,14 @@ TEST_CASE("write_atomically: what is no regular file stays, and nothing is left 
   CHECK(text_of(files, target) == "old");
   CHECK(files.list(folder.path()) == std::vector<std::string>{"link", "pipe", "target"});
 }
+
+TEST_CASE(
+    "create_folders: makes what is missing, and minds neither what is there nor who is faster") {
+  const TemporaryFolder folder;
+  FileSystem& files = posix_files();
+  create_folders(files, folder.path() + "/a/b/c");
+  create_folders(files, folder.path() + "/a/b/c");
+  CHECK(files.kind(folder.path() + "/a/b/c") == PathKind::folder);
+  put(files, folder.path() + "/file", "x");
+  CHECK_THROWS_AS(create_folders(files, folder.path() + "/file/below"), Error);
+}
