@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "runtime/actor/executor.hpp"
@@ -41,6 +42,22 @@ LedgerHeader ledger_header(const TrainingOptions& options) {
 }
 
 /// Puts the state to go on from into a slot, unless the job is in memory already: somebody's end before this one's.
+/// JOB-6: a job goes on where its record of the machine holds; elsewhere its bits would be others.
+void check_machine(const serialization::TrainingRecord& was,
+                   const serialization::TrainingRecord& is) {
+  std::map<std::string, std::pair<std::string, std::string>> facts;
+  for (const auto& fact : was.machine) facts[fact.key].first = fact.value;
+  for (const auto& fact : is.machine) facts[fact.key].second = fact.value;
+  for (const auto& [key, values] : facts) {
+    const auto& [then, now] = values;
+    if (then == now) continue;
+    throw Error{ErrorCode::bad_input,
+                "the checkpoint of step " + std::to_string(was.step) + " was made with " + key +
+                    " " + (then.empty() ? "absent" : then) + ", here it is " +
+                    (now.empty() ? "absent" : now) + ": the job would go on with other bits"};
+  }
+}
+
 struct Standing {
   std::uint64_t version = 0;
   bool in_memory = false;  ///< the job went on, and so does its ledger
@@ -53,6 +70,7 @@ Standing begin(const TrainingOptions& options, SharedMemory& memory, FileSystem&
   std::optional<serialization::Checkpoint> checkpoint;
   if (files.kind(options.checkpoints) == PathKind::folder)
     checkpoint = serialization::find_newest_checkpoint(files, options.checkpoints).checkpoint;
+  if (checkpoint) check_machine(checkpoint->manifest.record, options.record);
   VersionSlots slots =
       VersionSlots::make(memory.writable_bytes(), job.id(), job.layout().slot_bytes, job.shards());
   auto first = slots.begin_write();
@@ -95,6 +113,15 @@ void Training::start() {
             context_.log().info("the job stands",
                                 {{"step", standing.version}, {"steps", options_.job->steps()}});
             started();
+          },
+          [this](const std::exception_ptr& thrown) {
+            try {
+              std::rethrow_exception(thrown);
+            } catch (const Error& error) {  // what is wrong with what was given stays wrong
+              if (error.code() != ErrorCode::bad_input) throw;
+              stopped_ = true;
+              listener_.on_failed(error.what());
+            }
           });
 }
 
