@@ -99,8 +99,6 @@ TrainSpec read_train(SpecReader& section) {
   spec.checkpoint_every =
       static_cast<std::uint64_t>(section.integer("checkpoint_every", 0, 0, most));
   spec.evaluate_every = static_cast<std::uint64_t>(section.integer("evaluate_every", 0, 0, most));
-  spec.keep_checkpoints =
-      static_cast<std::uint64_t>(section.integer("keep_checkpoints", 3, 1, 1'000'000));
   return spec;
 }
 

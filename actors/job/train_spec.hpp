@@ -42,7 +42,6 @@ struct TrainSpec {
   std::uint64_t checkpoint_every = 0;  ///< steps; 0: an epoch
   /// Versions of which steps are evaluated, and so are saved too; 0: those that are saved anyway.
   std::uint64_t evaluate_every = 0;
-  std::uint64_t keep_checkpoints = 3;
 };
 
 TrainSpec read_train(SpecReader& section);
