@@ -39,9 +39,9 @@ struct Model {
 const std::vector<Model> models{
     {"mlp", "[flatten, dense: {units: 128}, relu, dense: {units: 10}]", 256, 1200},
     {"cnn",
-     "[conv2d: {filters: 32, kernel: 3, padding_mode: same}, relu, max_pool2d: {size: 2}, conv2d: "
+     "[conv2d: {filters: 32, kernel: 3, padding_mode: same}, relu, max_pool: {kernel: 2}, conv2d: "
      "{filters: 64, kernel: 3, "
-     "padding_mode: same}, relu, max_pool2d: {size: 2}, flatten, dense: {units: 128}, relu, dense: "
+     "padding_mode: same}, relu, max_pool: {kernel: 2}, flatten, dense: {units: 128}, relu, dense: "
      "{units: 10}]",
      256, 60},
 };
