@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace troupe::serialization {
 
@@ -32,5 +33,7 @@ Sha256Digest sha256(std::span<const std::byte> bytes);
 
 /// Two lower-case digits a byte.
 std::string to_hex(std::span<const std::byte> bytes);
+/// What to_hex() made of a digest. @throws Error bad_input for other text.
+Sha256Digest sha256_from_hex(std::string_view hex);
 
 }  // namespace troupe::serialization

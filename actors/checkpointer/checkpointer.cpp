@@ -18,19 +18,12 @@
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
 #include "serialization/schema/training.capnp.h"
+#include "serialization/sha256.hpp"
 
 namespace troupe::actors {
 namespace {
 
 using namespace runtime;
-
-serialization::Sha256Digest digest_of(std::string_view hex) {
-  serialization::Sha256Digest digest{};
-  const auto value = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  for (std::size_t i = 0; i < digest.size() && 2 * i + 1 < hex.size(); ++i)
-    digest[i] = static_cast<std::byte>(value(hex[2 * i]) * 16 + value(hex[2 * i + 1]));
-  return digest;
-}
 
 class Checkpointer final : public Actor {
  public:
@@ -53,7 +46,8 @@ class Checkpointer final : public Actor {
       folder = head.getFolder();
       version = head.getVersion();
       record.config = head.getConfig();
-      record.data_fingerprint = digest_of(std::string{head.getDataFingerprint()});
+      record.data_fingerprint =
+          serialization::sha256_from_hex(std::string{head.getDataFingerprint()});
       record.ledger_bytes = head.getLedgerBytes();
       for (const auto metric : head.getMetrics())
         record.metrics.push_back({metric.getName(), metric.getStep(), metric.getValue()});

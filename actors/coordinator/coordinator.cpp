@@ -22,6 +22,7 @@
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/name_table.hpp"
+#include "runtime/base/clock.hpp"
 #include "runtime/registry.hpp"
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
@@ -36,10 +37,6 @@ using serialization::make_frame;
 using serialization::read_head;
 
 constexpr Duration retired_for = 30min;  // longer than anybody has for an answer
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 class Coordinator final : public Actor {
  public:
@@ -105,7 +102,7 @@ class Coordinator final : public Actor {
   void tell(JobEvent event) {
     if (!observer_) return;
     context_.tell<wire::JobNews>(observer_, make_frame<wire::JobNews>([&](auto head) {
-                                   head.setLine(to_json({seconds_now(), std::move(event)}));
+                                   head.setLine(to_json({wall_seconds(), std::move(event)}));
                                  }));
   }
 
@@ -225,8 +222,8 @@ ParameterSchema text_parameter(std::string name, std::string help, std::string o
 
 }  // namespace
 
-void add_coordinator_type(Registry& registry, const SectionReaders& readers,
-                          PromoteVersion promote, DataFormats formats) {
+void add_coordinator_type(Registry& registry, const SectionReaders& readers, PromoteVersion promote,
+                          DataFormats formats) {
   ActorType type;
   type.name = "coordinator";
   type.help = "Leads a job from its data to a version that may be deployed.";

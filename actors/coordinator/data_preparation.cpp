@@ -22,9 +22,6 @@ constexpr Duration answer_within = 10min;
 constexpr Duration try_again_after = 50ms;
 constexpr unsigned most_refusals = 20;
 
-std::string or_empty(const std::string& section) {
-  return section == "null" ? "{}" : section;
-}
 }  // namespace
 
 DataPreparation::DataPreparation(Context& context, JobSections sections, std::string cache,

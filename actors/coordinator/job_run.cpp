@@ -35,12 +35,6 @@ constexpr Duration open_within = 5min;
 constexpr Duration try_again_after = 50ms;
 constexpr Duration news_every = 100ms;
 
-std::string one_line(std::string text) {
-  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;)
-    text.replace(at, 1, "; ");
-  return text;
-}
-
 }  // namespace
 
 JobRun::JobRun(Context& context, JobRunOptions options, Listener listener)
@@ -140,9 +134,7 @@ void JobRun::train() {
   write_atomically(posix_files(), options_.folder + "/prepared", std::as_bytes(std::span{pointer}));
   if (const auto& result = files_.result()) return end(*result);
   evaluation_.emplace(
-      context_, job_->data_folder,
-      options_.sections.evaluate == "null" ? "{}" : options_.sections.evaluate,
-      job_->evaluate.parts,
+      context_, job_->data_folder, or_empty(options_.sections.evaluate), job_->evaluate.parts,
       [this](const EvaluationOrder& order, const Metrics& metrics) { measured(order, metrics); },
       [this](const std::string& reason) { fail("a version could not be evaluated: " + reason); });
   TrainingOptions options;
@@ -184,8 +176,7 @@ void JobRun::open_data(const JobMember& member) {
   context_.ask<wire::OpenData>(
       context_.ref(member.path), make_frame<wire::OpenData>([&](auto head) {
         head.setFolder(job_->data_folder);
-        head.setPreprocess(options_.sections.preprocess == "null" ? "{}"
-                                                                  : options_.sections.preprocess);
+        head.setPreprocess(or_empty(options_.sections.preprocess));
         head.setSeed(options_.sections.seed);
       }),
       open_within, [this, member, current](const Answer& answer) {

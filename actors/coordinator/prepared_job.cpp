@@ -11,6 +11,7 @@
 #include "actors/model/model_spec.hpp"
 #include "gpu/cpu_device.hpp"
 #include "runtime/base/error.hpp"
+#include "serialization/sha256.hpp"
 
 namespace troupe::actors {
 namespace {
@@ -33,13 +34,6 @@ PreparedData open_prepared(FileSystem& files, const DataSpec& data,
   // It is a cache, made from files that are still there.
   remove_all(files, cache + '/' + prepared_name(data, preprocess, seed));
   return PreparedData::open(files, prepare(files, data, preprocess, seed, cache));
-}
-
-serialization::Sha256Digest digest_of(const std::string& hex) {
-  serialization::Sha256Digest digest{};
-  for (std::size_t i = 0; i < digest.size() && 2 * i + 1 < hex.size(); ++i)
-    digest[i] = static_cast<std::byte>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
-  return digest;
 }
 
 std::string report_of(const PreparedManifest& manifest) {
@@ -102,7 +96,7 @@ PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const st
   config["prepared"] = Json::parse(prepared_json(manifest));
   result.record.config = config.dump();
   result.record.seed = sections.seed;
-  result.record.data_fingerprint = digest_of(data.fingerprint());
+  result.record.data_fingerprint = serialization::sha256_from_hex(data.fingerprint());
   for (const auto& [key, value] : gpu::make_cpu_device()->machine_record())
     result.record.machine.push_back({key, value});
   return result;

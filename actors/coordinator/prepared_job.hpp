@@ -13,6 +13,11 @@
 
 namespace troupe::actors {
 
+/// A section, or an empty one if there is none ("null").
+inline std::string or_empty(const std::string& section) {
+  return section == "null" ? "{}" : section;
+}
+
 /// The sections of a job as they were given, JSON; "null" for one that is absent.
 struct JobSections {
   std::string data, preprocess, model, train, evaluate;

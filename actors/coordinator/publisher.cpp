@@ -8,6 +8,7 @@
 
 #include "actors/coordinator/serving.hpp"
 #include "runtime/actor/actor.hpp"
+#include "runtime/base/clock.hpp"
 #include "runtime/registry.hpp"
 #include "serialization/make_frame.hpp"
 #include "serialization/schema/training.capnp.h"
@@ -33,8 +34,7 @@ class Publisher final : public Actor {
  private:
   void tell(JobEvent event) {
     if (!observer_) return;
-    const double now =
-        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    const double now = wall_seconds();
     context_.tell<wire::JobNews>(observer_,
                                  serialization::make_frame<wire::JobNews>([&](auto head) {
                                    head.setLine(to_json({now, std::move(event)}));

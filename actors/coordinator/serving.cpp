@@ -13,6 +13,7 @@
 #include "actors/coordinator/version_list.hpp"
 #include "actors/deployer/serving_messages.hpp"
 #include "runtime/actor/executor.hpp"
+#include "runtime/base/clock.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
 #include "runtime/control/command.hpp"
@@ -35,24 +36,10 @@ constexpr Duration by_hand_within = 2min;
 constexpr Duration first_wait = 50ms, longest_wait = 1s;
 constexpr unsigned most_refusals = 10;  // of one order
 
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 std::uint64_t number_of(const std::string& version) {
   std::uint64_t number = 0;
   std::from_chars(version.data(), version.data() + version.size(), number);
   return number;
-}
-
-std::string text_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "an exception of an unknown kind";
-  }
 }
 
 void say(Reply& reply, bool ok, std::string text) {
@@ -146,7 +133,7 @@ void Serving::resolve(const OrderRef& order) {
               return resolved;
             }
             VersionList list{posix_files(), folder};
-            resolved.version = list.add(version, seconds_now());
+            resolved.version = list.add(version, wall_seconds());
             resolved.done_before = !id.empty() && list.done() == id;
             return resolved;
           },
@@ -157,7 +144,7 @@ void Serving::resolve(const OrderRef& order) {
             order->done_before = resolved.done_before;
             look(order);
           },
-          [this, order](const std::exception_ptr& thrown) { give_up(order, text_of(thrown)); });
+          [this, order](const std::exception_ptr& thrown) { give_up(order, reason_of(thrown)); });
 }
 
 void Serving::look(const OrderRef& order) {

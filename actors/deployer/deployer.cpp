@@ -39,16 +39,6 @@ namespace {
 constexpr auto drain_look = std::chrono::milliseconds{20};
 constexpr std::uint64_t deployed_limit = std::uint64_t{1} << 20;
 
-std::string text_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "it threw something that is no std::exception";
-  }
-}
-
 /// Serves one model: the HTTP front, what waits for a batch, and which version is served by which replica.
 class Deployer final : public Actor {
  public:
@@ -286,7 +276,7 @@ class Deployer final : public Actor {
         .run([path = deployed_path(),
               json] { write_atomically(posix_files(), path, std::as_bytes(std::span{json})); },
              [this] { commit(); },
-             [this](const std::exception_ptr& thrown) { abandon(text_of(thrown)); });
+             [this](const std::exception_ptr& thrown) { abandon(reason_of(thrown)); });
   }
 
   void abandon(std::string why) {

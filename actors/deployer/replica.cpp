@@ -78,16 +78,6 @@ std::shared_ptr<Loaded> load_and_warm_up(const LoadServable& load, const Deploye
   return loaded;
 }
 
-std::string text_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "it threw something that is no std::exception";
-  }
-}
-
 /// One copy of each version that is served, which computes on a thread of its own.
 class Replica final : public Actor {
  public:
@@ -139,7 +129,7 @@ class Replica final : public Actor {
           retire(std::exchange(place, std::move(loaded)));
         },
         [this, kept, version](const std::exception_ptr& thrown) {
-          const std::string why = text_of(thrown);
+          const std::string why = reason_of(thrown);
           context_.log().warning("a version could not be loaded",
                                  {{"version", version.version}, {"why", why}});
           kept->refuse(why);
@@ -178,7 +168,7 @@ class Replica final : public Actor {
         [kept](const Predicted& predicted) {
           kept->answer(predicted_frame({.nanoseconds = predicted.nanoseconds}, predicted.rows));
         },
-        [kept](const std::exception_ptr& thrown) { kept->refuse(text_of(thrown)); });
+        [kept](const std::exception_ptr& thrown) { kept->refuse(reason_of(thrown)); });
   }
 
   Context& context_;

@@ -30,13 +30,6 @@ using runtime::Reply;
 constexpr std::size_t most_waiting = 256;
 constexpr std::array<std::string_view, 3> backends = {"automatic", "reference", "onednn"};
 
-/// All that is wrong may have been said, a line each.
-std::string one_line(std::string text) {
-  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;)
-    text.replace(at, 1, "; ");
-  return text;
-}
-
 /// What the executor's thread has: the device, and what was loaded last.
 class Bench {
  public:

@@ -99,16 +99,6 @@ Committed commit(FeedbackMonitor& monitor, const Batch& batch, const std::string
   return done;
 }
 
-std::string text_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "an exception of an unknown kind";
-  }
-}
-
 bool is_same_file(const std::string& one, const std::string& other) {
   std::error_code ignored;
   return std::filesystem::equivalent(one, other, ignored) ||
@@ -271,7 +261,7 @@ class Feedback final : public Actor {
           },
           [this, replies](const Committed& done) { answer(done, *replies); },
           [replies](const std::exception_ptr& thrown) {
-            replies->refuse(text_of(thrown));
+            replies->refuse(reason_of(thrown));
             std::rethrow_exception(thrown);
           });
     } catch (const Error& error) {
@@ -369,7 +359,7 @@ class Feedback final : public Actor {
       where.run_as(
           label, std::move(job), [kept](Frame frame) { kept->answer(std::move(frame)); },
           [this, kept, label](const std::exception_ptr& thrown) {
-            const std::string why = text_of(thrown);
+            const std::string why = reason_of(thrown);
             context_.log().warning("feedback: a request has failed",
                                    {{"what", label}, {"why", why}});
             kept->refuse(why);

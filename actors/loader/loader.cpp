@@ -23,14 +23,6 @@ using namespace runtime;
 
 namespace {
 
-std::string reason_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-}
-
 class Loader final : public Actor {
  public:
   Loader(Context& context, const Parameters& with, const DataFormats& formats)

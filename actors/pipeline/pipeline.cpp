@@ -14,6 +14,7 @@
 #include "actors/report/metrics_log.hpp"
 #include "actors/report/run_folder.hpp"
 #include "gpu/cpu_device.hpp"
+#include "runtime/base/clock.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
 #include "runtime/cluster/shared_memory.hpp"
@@ -210,8 +211,7 @@ RunResult Pipeline::State::follow() {
   std::optional<MetricsLog> metrics;
   if (folder) {
     result.run_folder = folder->path();
-    const double now =
-        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    const double now = wall_seconds();
     metrics.emplace(posix_files(), folder->path(), now);
   }
   const auto tell = [&](const TimedEvent& event) {

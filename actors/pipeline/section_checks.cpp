@@ -16,13 +16,6 @@
 namespace troupe::actors {
 namespace {
 
-/// An Error of several lines as one.
-std::string one_line(std::string text) {
-  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;)
-    text.replace(at, 1, "; ");
-  return text;
-}
-
 void read_layers(SpecReader& list) {
   const gpu::nn::ModelDescription model = read_model(list, gpu::Shape{1}, 1);
   for (const SpecProblem& problem : check_layers(model)) {

@@ -13,6 +13,11 @@ constexpr TimePoint later(TimePoint now, Duration delay) {
   return ends ? TimePoint::max() : now + delay;
 }
 
+/// Seconds since 1970, UTC: for people and files, never for a deadline.
+inline double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 /// Where the runtime reads the time. Time only goes forward; it never feeds a job's bits (JOB-7).
 /// Any thread may ask.
 class Clock {

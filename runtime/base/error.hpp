@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -28,5 +29,10 @@ class Error : public std::runtime_error {
  private:
   ErrorCode code_;
 };
+
+/// What was thrown, in its own words. @param thrown not null.
+std::string reason_of(const std::exception_ptr& thrown);
+/// Several lines as one: "; " stands for each line end.
+std::string one_line(std::string text);
 
 }  // namespace troupe

@@ -1,5 +1,7 @@
 #include "serialization/sha256.hpp"
 
+#include "runtime/base/error.hpp"
+
 #include "tests/support/file_double.hpp"
 
 using namespace troupe::serialization;
@@ -19,4 +21,12 @@ TEST_CASE("Sha256: bytes in pieces give the digest of the whole, and finish star
     hash.update(as_bytes("bc"));
     CHECK(hash.finish() == sha256(as_bytes("abc")));
   }
+}
+
+TEST_CASE("sha256_from_hex: reads what to_hex writes, and nothing else") {
+  const auto digest = troupe::serialization::sha256({});
+  const std::string hex = troupe::serialization::to_hex(digest);
+  CHECK(troupe::serialization::sha256_from_hex(hex) == digest);
+  for (const std::string& wrong : {std::string{}, hex.substr(1), hex + "0", 'G' + hex.substr(1)})
+    CHECK_THROWS_AS(troupe::serialization::sha256_from_hex(wrong), troupe::Error);
 }
