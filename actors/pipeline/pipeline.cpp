@@ -198,8 +198,8 @@ void Pipeline::State::make_serving_folder() {
 
 void Pipeline::State::add_observer() {
   const std::string path = std::string{"/"} + observer_name;
-  set_parameters(config.root, "coordinator", {{"observer", path}});
-  set_parameters(config.root, "publisher", {{"observer", path}});
+  for (const char* type : {"coordinator", "publisher", "feedback"})
+    set_parameters(config.root, type, {{"observer", path}});
   ChildSpec observer;
   observer.name = observer_name;
   observer.type = "observer";

@@ -193,6 +193,7 @@ struct LoopFixture {
         {{"store", folder.path() + "/feedback.db"},
          {"model", std::string{"loop"}},
          {"coordinator", std::string{"/job/coordinator"}},
+         {"observer", std::string{"/observer"}},
          {"feedback", R"({"window": 60, "when": [")" + rule + R"("], "cooldown": "0s"})"},
          {"reference", std::string{}},
          {"max_predictions", std::int64_t{1000}},
