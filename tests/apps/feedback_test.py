@@ -3,18 +3,14 @@ frozen labels begins, and its version is served if it passes its gate and is not
 
 usage: feedback_test.py TROUPE PIPELINES
 """
-import contextlib
 import csv
-import hashlib
-import json
 import pathlib
 import re
-import sqlite3
 import sys
 import tempfile
 import time
 
-from support import DEADLINE, PIPELINES, Running, ask, classes, expect, failures, optdigits
+from support import DEADLINE, PIPELINES, Running, ask, check_frozen, classes, expect, failures, jobs_of, optdigits
 
 KNOWN = 200  # digits that the first job has, for a few steps: it is not good after that, and more data make it much better
 
@@ -63,17 +59,10 @@ def knows_reference(node, version):
 
 
 def check_job(node, run, number, reason):
-    """The job was trained on a frozen set of labels (JOB-7), and each record was consumed where it had to be."""
-    job = next(job for job in json.loads((run / "retraining.json").read_text())["jobs"] if job["number"] == number)
+    """The job was trained on frozen labels, and each record was consumed where it had to be. @return it, and what came later."""
+    job = next(job for job in jobs_of(run) if job["number"] == number)
     expect(re.search(reason, job["reason"]), f"job {number} began since {reason}: {job}")
-    snapshot = (run / "jobs" / str(number) / "feedback.csv").read_bytes()
-    expect(hashlib.sha256(snapshot).hexdigest() == job["sha256"], "its snapshot is what it was")
-    with contextlib.closing(sqlite3.connect(node.folder / "runs" / "digits-serving" / "feedback.db")) as store:
-        frozen = [label for label, in store.execute(
-            "SELECT label FROM feedback WHERE number <= ? AND label IS NOT NULL ORDER BY number", (job["rowid"],))]
-        later = store.execute("SELECT count(*) FROM feedback WHERE number > ?", (job["rowid"],)).fetchone()[0]
-    labels = [int(line.rsplit(b",", 1)[1]) for line in snapshot.splitlines()]
-    expect(labels == frozen and len(labels) == job["records"], f"the labels up to rowid {job['rowid']}, no others")
+    later = check_frozen(run, node.folder / "runs" / "digits-serving" / "feedback.db", job)
     code, out = node.call("audit", str(run / "jobs" / str(number)))
     expect(code == 0 and "each consumed exactly once" in out, f"audit of job {number}: {code} {out}")
     return job, later
