@@ -120,7 +120,8 @@ def test_drift(folder):
     expect(share(after, labels) > share(before, labels), "it is better at them")
     code, out = node.call("metrics", "digits")
     expect(code == 0 and 'troupe_feedback_triggers_total{model="digits"} 1' in out, f"which is shown: {code} {out[-500:]}")
-    expect('troupe_feedback_drift{model="digits",of="features 0 to 7"}' in out, "and the drift")
+    for of in ("features 0 to 7", "predicted classes"):
+        expect(f'troupe_feedback_drift{{model="digits",of="{of}"}}' in out, f"and the drift of {of}")
     expect(node.terminate()[0] == 0, "it ends in order")
 
 

@@ -2,8 +2,8 @@
 
 usage: killed_test.py TROUPE PIPELINES [TIMES [SEED]]
 
-A life of the process ends with SIGKILL when so many steps of a training are committed, or so many labels acknowledged.
-The next life goes on from what is on the disk: no label that was acknowledged is missing, each checkpoint verifies, and
+A life of the process ends with SIGKILL when so many steps of a training are committed, so many labels acknowledged, or while
+it begins. The next life goes on from what is on the disk: no label that was acknowledged is missing, each checkpoint verifies, and
 each training comes to the state that it comes to if nothing happens.
 """
 import contextlib
@@ -187,35 +187,43 @@ def undisturbed(extra=None):
         return json.loads(path.read_text())["state_hash"]
 
 
+def wait_for_a_moment(kind, life, clients, run, draws):
+    """Until so many steps are committed, labels acknowledged, or, of a life that begins, events told."""
+    count = draws.randrange(1, {"step": 380, "label": LABELS, "event": 10}[kind])
+    if kind == "step":
+        # There may be no such step: all has been said, and no training is under way.
+        life.wait_for(lambda: life.committed() >= count or (life.address and clients.silent() and idle(run)), f"step {count}")
+    elif kind == "label":
+        life.wait_for(lambda: len(clients.acknowledged) >= clients.before + count or clients.silent(), f"{count} labels")
+    else:
+        life.wait_for(lambda: len(life.events) >= count or life.address, f"{count} events")
+    return f"{kind} {count}"
+
+
 def test_killed(folder, draws):
     clients, checkpoints = Clients(draws), Checkpoints(folder)
     struck = set()  # numbers of the jobs in which it was killed
-    run, life = None, None
-    for number in range(TIMES + 1):
-        last = number == TIMES
-        first_job = number < max(1, TIMES // 5)  # in the first training
+    run = None
+    for number in range(TIMES):
         life = Life(folder, resume=run is not None)
-        if not first_job:
+        in_first = number < max(1, TIMES // 5)  # training, before there is anything to serve
+        kind = "step" if in_first else draws.choice(("step", "step", "label", "event"))
+        if not in_first and kind != "event":
             life.wait_for(lambda: life.address, "what is served")
             clients.check(folder, life, draws)
             clients.start(life)
-        if last:
-            break
-        if first_job or draws.random() < 0.6:
-            step = draws.randrange(1, 380)
-            # There may be no such step: all has been said, and no training is under way.
-            life.wait_for(lambda: life.committed() >= step or (life.address and clients.silent() and idle(run)), f"step {step}")
-        else:
-            count = clients.before + draws.randrange(1, LABELS)
-            life.wait_for(lambda: len(clients.acknowledged) >= count or clients.silent(), f"{count} labels")
-        moment = f"step {life.committed()}"
+        moment = wait_for_a_moment(kind, life, clients, run, draws)
         life.end(life.process.kill)
         clients.join()
         if run is None:
             (run,) = [path for path in (folder / "runs").glob("digits-*") if not path.name.endswith("-serving")]
         checkpoints.check()
         struck.add(current_job(run))
-        print(f"killed at {moment}, in job {current_job(run)}, {len(clients.acknowledged)} labels acknowledged")
+        print(f"killed at {moment}, in job {current_job(run)}, {len(clients.acknowledged)} labels acknowledged", flush=True)
+    life = Life(folder, resume=True)
+    life.wait_for(lambda: life.address, "what is served")
+    clients.check(folder, life, draws)
+    clients.start(life)
     clients.join()
     life.wait_for(lambda: idle(run), "the end of the last job")
     clients.check(folder, life, draws)
