@@ -45,6 +45,8 @@ class Coordinator final : public Actor {
       : context_{context},
         folder_{with.text("run_folder")},
         cache_{with.text("prepared_folder")},
+        policy_{with.text("assign") == "least_loaded" ? SharePolicy::least_loaded
+                                                      : SharePolicy::round_robin},
         promote_{promote},
         retraining_{context, folder_, [this](const RetrainJob& job) { begin(job); }} {
     sections_.data = with.structure("data");
@@ -89,6 +91,12 @@ class Coordinator final : public Actor {
         reason = head.getReason();
       });
       run_->hear_failure(job, reason);
+    });
+    on.tell<wire::Pace>([this](const Frame& frame) {
+      read_head<wire::Pace>(frame, [this](wire::Pace::Reader head) {
+        run_->hear_pace(head.getPath(), head.getIncarnation(), head.getJob(), head.getShards(),
+                        static_cast<double>(head.getNanoseconds()) * 1e-9);
+      });
     });
     retraining_.handles(on);
   }
@@ -172,6 +180,7 @@ class Coordinator final : public Actor {
 
   void start(JobRunOptions options, JobRun::Listener listener) {
     if (run_) retire();
+    options.policy = policy_;
     run_ = std::make_unique<JobRun>(context_, std::move(options), std::move(listener));
     run_->start();
     for (const auto& [path, member] : members_) run_->join(member);
@@ -202,6 +211,7 @@ class Coordinator final : public Actor {
 
   Context& context_;
   const std::string folder_, cache_;
+  const SharePolicy policy_;
   const PromoteVersion promote_;
   JobSections sections_;
   Ref observer_;
@@ -244,6 +254,14 @@ void add_coordinator_type(Registry& registry, const SectionReaders& readers, Pro
   type.parameters.push_back(
       text_parameter("feedback_actor",
                      "Who is told what the data of a served version is like; empty: nobody.", ""));
+  ParameterSchema assign =
+      text_parameter("assign",
+                     "How shards are shared out among trainers: equally, or by their speed as "
+                     "measured while they compute. It changes "
+                     "no bit.",
+                     "round_robin");
+  assign.choices = {"round_robin", "least_loaded"};
+  type.parameters.push_back(std::move(assign));
   type.make = [promote = std::move(promote), formats = std::move(formats)](
                   Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
     return std::make_unique<Coordinator>(context, with, promote, formats);

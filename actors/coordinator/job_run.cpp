@@ -63,6 +63,11 @@ void JobRun::hear_failure(std::uint64_t job, const std::string& reason) {
   if (training_) training_->hear_failure(job, reason);
 }
 
+void JobRun::hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                       std::uint64_t shards, double seconds) {
+  if (training_) training_->hear_pace(path, incarnation, job, shards, seconds);
+}
+
 bool JobRun::save_at_end(std::function<void()> then) {
   if (!training_ || ended_ || training_->finished() || !training_->version().value_or(0))
     return false;
@@ -143,6 +148,7 @@ void JobRun::train() {
   options.ledger = options_.folder + "/ledger";
   options.checkpoints = checkpoints();
   options.record = job_->record;
+  options.policy = options_.policy;
   training_.emplace(context_, std::move(options),
                     Training::Listener{[this](const StepRecord& step) { hear_step(step); },
                                        [this](std::uint64_t version, const std::string& folder,
@@ -150,6 +156,13 @@ void JobRun::train() {
                                        [this](const std::string& reason) { fail(reason); },
                                        [this] { look_for_end(); }});
   begin_stage(Stage::train, job_->job->steps(), {});
+  if (const std::uint64_t staleness = job_->job->train().staleness; staleness > 0) {
+    const std::string exempt =
+        "aggregate: parameter_server: gradients may be " + std::to_string(staleness) +
+        " versions old, so that the weights depend on the trainers' timing (JOB-9)";
+    context_.log().warning(exempt);
+    listener_.tell(Notice{"warning", exempt});
+  }
   training_->start();
   for (const auto& [path, member] : members_) admit(member);
   find_saved();

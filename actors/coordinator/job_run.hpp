@@ -32,6 +32,7 @@ struct JobRunOptions {
   std::string folder;  ///< of this job's files; it must be there
   std::string cache;   ///< where prepared data is kept
   std::string memory = "versions";
+  SharePolicy policy = SharePolicy::round_robin;
   /// What the version that is served has reached on the split that decides: the job's must not be worse. Empty: nothing
   /// is served.
   std::vector<std::pair<std::string, double>> to_beat = {};
@@ -60,6 +61,9 @@ class JobRun {
   void join(const JobMember& member);
   void hear_version(std::uint64_t job);
   void hear_failure(std::uint64_t job, const std::string& reason);
+  /// What a trainer tells of its speed.
+  void hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                 std::uint64_t shards, double seconds);
   /// Saves where training stands and calls `then`; false, without a call: there is nothing to save.
   bool save_at_end(std::function<void()> then);
   /// Another job takes the memory: from now on it does nothing. It must live as long as answers may come.

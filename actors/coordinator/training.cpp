@@ -30,6 +30,11 @@ namespace {
 constexpr Duration look_every = 100ms;
 constexpr Duration save_within = 5min;
 constexpr Duration save_again_after = 100ms;
+/// A trainer that was so slow that it has no shards is tried again after so long.
+constexpr Duration forget_slow_after = 30s;
+/// A step must become so much shorter for shards to be shared out anew: a trainer that computes others than before has
+/// to ask for their batches.
+constexpr double worth_sharing_again = 0.9;
 
 LedgerHeader ledger_header(const TrainingOptions& options) {
   LedgerHeader header;
@@ -173,7 +178,7 @@ void Training::join(const std::string& role, const std::string& path, std::uint6
   Member& member = at->second;
   if (!fresh && member.incarnation == incarnation && member.role == role) return;
   if (!fresh) context_.unwatch(member.watch);
-  member = {role, incarnation, 0, context_.ref(path), 1.0};
+  member = {role, incarnation, 0, context_.ref(path)};
   member.watch = context_.watch(member.ref, [this, path, incarnation](const Change& change) {
     if (change.up || change.incarnation < incarnation) return;
     const auto gone = members_.find(path);
@@ -199,22 +204,62 @@ void Training::set_loaders(std::vector<std::string> loaders) {
 
 void Training::share() {
   if (!started_ || stopped_) return;
-  std::vector<double> speeds;
-  for (const auto& [path, member] : members_)
-    if (member.role == "trainer") speeds.push_back(member.speed);
-  if (speeds.size() > options_.job->shards() && !std::exchange(warned_, true))
-    context_.log().warning("there are more trainers than shards: some have nothing to do",
-                           {{"trainers", speeds.size()}, {"shards", options_.job->shards()}});
-  const std::vector<Subtree> ranges = share_out(options_.job->shards(), speeds, options_.policy);
+  const TrainingJob& job = *options_.job;
+  const std::vector<double> trainers = speeds();
+  // Synchronous: shards of every step. Asynchronous: whole steps in turn, of which so many may be in flight.
+  const std::uint64_t staleness = job.train().staleness;
+  const std::uint64_t most = staleness > 0 ? staleness + 1 : job.shards();
+  if (trainers.size() > most && !std::exchange(warned_, true))
+    context_.log().warning("there are more trainers than can work at once: some have nothing to do",
+                           {{"trainers", trainers.size()}, {"most", most}});
+  const std::vector<Subtree> shares = share_out(job.shards(), trainers, options_.policy);
   ++generation_;
-  std::size_t next = 0;
+  std::uint32_t next = 0;
   for (auto& [path, member] : members_) {
-    if (member.role == "trainer") send_plan(member, ranges[next++]);
     if (member.role == "aggregator") send_plan(member, {});
+    if (member.role != "trainer") continue;
+    if ((member.share.count == 0) != (shares[next].count == 0)) member.share_since = context_.now();
+    member.share = shares[next];
+    if (staleness > 0) {
+      send_plan(member, {{0, job.shards()}, static_cast<std::uint32_t>(trainers.size()), next});
+    } else {
+      send_plan(member, {member.share});
+    }
+    ++next;
   }
 }
 
-void Training::send_plan(Member& member, const Subtree& lease) {
+std::vector<double> Training::speeds() const {
+  std::vector<std::optional<double>> told;
+  for (const auto& [path, member] : members_)
+    if (member.role == "trainer") told.push_back(member.speed.value());
+  return filled_in(told);
+}
+
+void Training::hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                         std::uint64_t shards, double seconds) {
+  const auto at = members_.find(path);
+  if (!started_ || stopped_ || job != options_.job->id() || at == members_.end() ||
+      at->second.incarnation != incarnation)
+    return;
+  at->second.speed.add(shards, seconds);
+  if (options_.policy != SharePolicy::least_loaded || options_.job->train().staleness > 0) return;
+  for (auto& [other, member] : members_)
+    if (member.role == "trainer" && member.share.count == 0 &&
+        context_.now() - member.share_since > forget_slow_after)
+      member.speed = {};
+  const std::vector<double> now = speeds();
+  std::vector<Subtree> shares;
+  for (const auto& [other, member] : members_)
+    if (member.role == "trainer") shares.push_back(member.share);
+  const auto better = share_out(options_.job->shards(), now, options_.policy);
+  if (step_time(better, now) > worth_sharing_again * step_time(shares, now)) return;
+  context_.log().debug("shards are shared out anew",
+                       {{"since", path}, {"is at", *at->second.speed.value()}});
+  share();
+}
+
+void Training::send_plan(Member& member, const Lease& lease) {
   std::string aggregator;
   for (const auto& [path, other] : members_)
     if (other.role == "aggregator") aggregator = path;
@@ -229,8 +274,10 @@ void Training::send_plan(Member& member, const Subtree& lease) {
                                         loaders.set(i, loaders_[i]);
                                       auto range = head.initLease();
                                       range.setGeneration(generation_);
-                                      range.setFirst(lease.first);
-                                      range.setCount(lease.count);
+                                      range.setFirst(lease.shards.first);
+                                      range.setCount(lease.shards.count);
+                                      range.setEvery(lease.every);
+                                      range.setTurn(lease.turn);
                                     }));
 }
 

@@ -15,6 +15,7 @@
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/handlers.hpp"
 #include "runtime/actor/ref.hpp"
+#include "runtime/base/clock.hpp"
 #include "runtime/base/file.hpp"
 #include "serialization/manifest.hpp"
 
@@ -61,6 +62,9 @@ class Training {
   void join(const std::string& role, const std::string& path, std::uint64_t incarnation);
   void hear_version(std::uint64_t job);
   void hear_failure(std::uint64_t job, const std::string& reason);
+  /// From wire::Pace.
+  void hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                 std::uint64_t shards, double seconds);
   /// Loaders that have the data, by path.
   void set_loaders(std::vector<std::string> loaders);
   /// Members stop working on it.
@@ -82,7 +86,9 @@ class Training {
     std::uint64_t incarnation = 0;
     std::uint64_t watch = 0;
     runtime::Ref ref;
-    double speed = 1.0;
+    MeasuredSpeed speed = {};
+    Subtree share = {};          // of a trainer
+    TimePoint share_since = {};  // that long nothing, or not
   };
 
   void open_ledger(std::optional<std::uint64_t> steps);
@@ -91,7 +97,12 @@ class Training {
   void save_next();
   void hear_saved(std::uint64_t version, const runtime::Answer& answer);
   void share();
-  void send_plan(Member& member, const Subtree& lease);
+  std::vector<double> speeds() const;
+  struct Lease {
+    Subtree shards;
+    std::uint32_t every = 1, turn = 0;
+  };
+  void send_plan(Member& member, const Lease& lease);
   void look();
 
   runtime::Context& context_;

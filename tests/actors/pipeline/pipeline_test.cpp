@@ -9,9 +9,11 @@
 #include <thread>
 #include <vector>
 
+#include "actors/coordinator/audit.hpp"
 #include "actors/loader/raw_source.hpp"
 #include "actors/pipeline/roles.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/random.hpp"
 #include "runtime/registry.hpp"
 #include "tests/support/doctest_std.hpp"
@@ -225,6 +227,43 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK_MESSAGE(resumed.ok, resumed.reason);
   CHECK(resumed.run_folder == stopped.run_folder);
   CHECK(resumed.state_hash == undisturbed);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "Pipeline: how shards and updates are shared out changes no bit (JOB-5, JOB-6)") {
+  const std::string text = data + model + "train: {epochs: 2, batch: 32, shards: 4, replicas: 2";
+  CHECK(hash(text + ", assign: least_loaded, update_threads: 3}\n") == hash(text + "}\n"));
+}
+
+TEST_CASE_FIXTURE(
+    Fixture, "Pipeline: a parameter server says that it is exempt, and uses each sample once") {
+  Pipeline first =
+      make(data + model +
+           "train: {steps: 1500, batch: 32, shards: 4, replicas: 3, checkpoint_every: 1000000, "
+           "aggregate: {parameter_server: {staleness: 3}}}\n"
+           "evaluate: {every: 1000000 steps, metrics: [accuracy], gate: accuracy > 0.6}\n");
+  std::thread stopper;
+  std::vector<std::string> exempt;
+  first.observe([&](const TimedEvent& event) {
+    if (const auto* const notice = std::get_if<Notice>(&event.event))
+      if (contains(notice->text, "JOB-9")) exempt.push_back(notice->text);
+    if (std::holds_alternative<StepsDone>(event.event) && !stopper.joinable())
+      stopper = std::thread{[&first] { first.stop(); }};
+  });
+  const RunResult stopped = first.run();
+  REQUIRE(stopper.joinable());
+  stopper.join();
+  CHECK(stopped.interrupted);
+  CHECK(exempt.size() == 1);
+
+  PipelineOptions again = options();
+  again.resume = true;
+  const RunResult result = Pipeline::from_yaml(folder.path() + "/job.yaml", registry, again).run();
+  REQUIRE_MESSAGE(result.ok, result.reason);
+  CHECK(result.step == 1500);
+  const AuditReport audit = audit_run(posix_files(), result.run_folder);
+  CHECK(audit.steps == 1500);
+  CHECK_MESSAGE(audit.ok(), audit.text());
 }
 
 TEST_CASE_FIXTURE(Fixture, "Pipeline: another job is not taken for the one to go on with") {
