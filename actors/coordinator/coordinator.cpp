@@ -16,6 +16,7 @@
 #include "actors/coordinator/reference_link.hpp"
 #include "actors/coordinator/retraining.hpp"
 #include "actors/coordinator/serving.hpp"
+#include "actors/coordinator/version_list.hpp"
 #include "actors/feedback/retrain_rules.hpp"
 #include "actors/job/spec_reader.hpp"
 #include "actors/report/job_event.hpp"
@@ -48,7 +49,9 @@ class Coordinator final : public Actor {
         policy_{with.text("assign") == "least_loaded" ? SharePolicy::least_loaded
                                                       : SharePolicy::round_robin},
         promote_{promote},
-        retraining_{context, folder_, [this](const RetrainJob& job) { begin(job); }} {
+        serving_folder_{with.text("serving_folder")},
+        retraining_{context, folder_, [this](const RetrainJob& job) { begin(job); },
+                    [this] { return served_checkpoint(); }} {
     sections_.data = with.structure("data");
     sections_.preprocess = with.structure("preprocess");
     sections_.model = with.structure("model");
@@ -60,6 +63,7 @@ class Coordinator final : public Actor {
     if (!with.text("observer").empty()) observer_ = context.ref(with.text("observer"));
     if (!with.text("deployer").empty()) serve_with(with);
     if (const RetrainJob* const job = retraining_.current()) {
+      if (const JobFiles first{posix_files(), folder_}; first.result()) tell_end(*first.result());
       promote_again();
       begin(RetrainJob{*job});
     } else {
@@ -115,7 +119,7 @@ class Coordinator final : public Actor {
   }
 
   void serve_with(const Parameters& with) {
-    serving_.emplace(context_, with.text("deployer"), with.text("serving_folder"),
+    serving_.emplace(context_, with.text("deployer"), serving_folder_,
                      [this](JobEvent event) { tell(std::move(event)); });
     if (with.text("feedback_actor").empty()) return;
     std::vector<SpecProblem> problems;
@@ -123,8 +127,11 @@ class Coordinator final : public Actor {
     const FeedbackSpec spec = read_feedback(section);
     throw_if_any(problems, "feedback");
     references_.emplace(context_, with.text("feedback_actor"),
-                        static_cast<std::size_t>(spec.groups), with.text("serving_folder"));
-    serving_->on_served([this](const std::string& version) { references_->served(version); });
+                        static_cast<std::size_t>(spec.groups), serving_folder_);
+    serving_->on_served([this](const std::string& version) {
+      served_ = version;
+      references_->served(version);
+    });
   }
 
   /// The job of the config, or what is left of it: its result.
@@ -135,10 +142,8 @@ class Coordinator final : public Actor {
            [this](const JobResult& result) {
              if (serving_ && !result.gate_passed)
                tell(Notice{"warning", "nothing new is served: the gate was not passed"});
-             tell(JobEnded{result.gate_passed, result.step, result.state_hash,
-                           result.gate_passed ? "" : "the gate was not passed: " + result.gate,
-                           folder_});
-             if (!promote_again() && result.gate_passed) promote(result, 0);
+             tell_end(result);
+             promote_again();
              retraining_.go_on();
            },
            [this](const std::string& reason, std::uint64_t step) {
@@ -146,36 +151,45 @@ class Coordinator final : public Actor {
            }});
   }
 
+  /// How the first job ended: whoever follows the run waits for that, of a run that is resumed too.
+  void tell_end(const JobResult& result) {
+    tell(JobEnded{result.gate_passed, result.step, result.state_hash,
+                  result.gate_passed ? "" : "the gate was not passed: " + result.gate, folder_});
+  }
+
   /// One that follows, on what was said of the versions before it.
   void begin(const RetrainJob& job) {
     const std::uint64_t number = job.number;
-    const RetrainJob* const served = retraining_.promoted();
     JobRunOptions options{retraining_.sections(sections_, job), retraining_.folder(number), cache_};
-    describe_job(posix_files(), options.folder, options.sections);
-    // What was held back is the same for all jobs of a run, and so are its measurements.
-    options.to_beat =
-        deciding_metrics(posix_files(), retraining_.folder(served != nullptr ? served->number : 0));
+    options.served = job.served;
+    retraining_.describe(number, job_json(options.sections));
     tell(Notice{"info", "job " + std::to_string(number) + " begins, on " +
                             std::to_string(job.records) + " labelled records more: " + job.reason});
     start(std::move(options),
           {[this](JobEvent event) { tell(std::move(event)); },
            [this, number](const JobResult& result) {
-             const bool passed = result.gate_passed;
-             retraining_.end(number,
-                             passed ? RetrainJob::State::promoted : RetrainJob::State::rejected,
-                             passed ? "" : result.gate);
-             tell(Notice{passed ? "info" : "warning",
-                         "job " + std::to_string(number) +
-                             (passed ? " gave version " + std::to_string(result.step)
-                                     : " gave no better version: " + result.gate)});
-             if (passed) promote(result, number);
-             retraining_.go_on();
+             if (!result.gate_passed)
+               return end(number, RetrainJob::State::rejected, "gave no better version",
+                          result.gate);
+             retraining_.end(number, RetrainJob::State::promoted, {}, [this, number, result] {
+               tell(Notice{"info", "job " + std::to_string(number) + " gave version " +
+                                       std::to_string(result.step)});
+               promote(result, number);
+               retraining_.go_on();
+             });
            },
            [this, number](const std::string& reason, std::uint64_t) {
-             retraining_.end(number, RetrainJob::State::failed, reason);
-             tell(Notice{"warning", "job " + std::to_string(number) + " failed: " + reason});
-             retraining_.go_on();
+             end(number, RetrainJob::State::failed, "failed", reason);
            }});
+  }
+
+  /// What was served stays.
+  void end(std::uint64_t number, RetrainJob::State state, const std::string& what,
+           const std::string& why) {
+    retraining_.end(number, state, why, [=, this] {
+      tell(Notice{"warning", "job " + std::to_string(number) + ' ' + what + ": " + why});
+      retraining_.go_on();
+    });
   }
 
   void start(JobRunOptions options, JobRun::Listener listener) {
@@ -200,19 +214,34 @@ class Coordinator final : public Actor {
     if (promote_) promote_(context_, result.checkpoint, number);
   }
 
-  /// The version of the last job that followed, if one was promoted: the coordinator before may have ended there.
-  bool promote_again() {
+  /// The version of the last job that was promoted, or of the first one: the coordinator before may have ended there.
+  void promote_again() {
+    if (const auto result = last_promoted()) promote(*result, last_number());
+  }
+  std::uint64_t last_number() const {
     const RetrainJob* const last = retraining_.promoted();
-    if (last == nullptr) return false;
-    const JobFiles files{posix_files(), retraining_.folder(last->number)};
-    if (files.result()) promote(*files.result(), last->number);
-    return true;
+    return last != nullptr ? last->number : 0;
+  }
+  std::optional<JobResult> last_promoted() const {
+    const JobFiles files{posix_files(), retraining_.folder(last_number())};
+    return files.result() && files.result()->gate_passed ? files.result() : std::nullopt;
+  }
+
+  /// Of what is served now, be it that somebody promoted it or rolled back to it by hand; else of what a job promoted last.
+  std::string served_checkpoint() const {
+    const VersionList list{posix_files(), serving_folder_};
+    for (const NumberedVersion& version : list.versions())
+      if (std::to_string(version.number) == served_) return version.checkpoint;
+    const auto result = last_promoted();
+    return result ? result->checkpoint : std::string{};
   }
 
   Context& context_;
   const std::string folder_, cache_;
   const SharePolicy policy_;
   const PromoteVersion promote_;
+  const std::string serving_folder_;
+  std::string served_;  // the version that is, as the deployer calls it; empty: not known
   JobSections sections_;
   Ref observer_;
   std::map<std::string, JobMember> members_;

@@ -33,9 +33,9 @@ struct JobRunOptions {
   std::string cache;   ///< where prepared data is kept
   std::string memory = "versions";
   SharePolicy policy = SharePolicy::round_robin;
-  /// What the version that is served has reached on the split that decides: the job's must not be worse. Empty: nothing
-  /// is served.
-  std::vector<std::pair<std::string, double>> to_beat = {};
+  /// The checkpoint of what is served, which is measured on the split that decides: the job's version must not be worse.
+  /// Empty: nothing is served.
+  std::string served = {};
 };
 
 /// A member of the coordinator that brings one job from its data to its result: data prepared, model trained, versions
@@ -87,6 +87,8 @@ class JobRun {
   void saved(std::uint64_t version, const std::string& folder);
   void want_evaluation(std::uint64_t version);
   void measured(const EvaluationOrder& order, const Metrics& metrics);
+  void not_measured(const EvaluationOrder& order, const std::string& reason);
+  bool know_served(const std::string& split);
   std::optional<std::uint64_t> chosen();
   void look_for_end();
   void decide_gate(std::uint64_t version,
@@ -104,6 +106,8 @@ class JobRun {
   std::optional<Training> training_;
   std::optional<Evaluation> evaluation_;
   std::set<std::pair<std::uint64_t, std::string>> wanted_;  // evaluations that were asked for
+  /// What the served version has reached; no metrics: that cannot be measured.
+  std::optional<std::vector<std::pair<std::string, double>>> served_has_;
   std::map<Stage, TimePoint> stage_began_;
   TimePoint news_at_{};
   std::uint64_t steps_since_news_ = 0;

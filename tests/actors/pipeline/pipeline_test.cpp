@@ -16,6 +16,7 @@
 #include "runtime/base/file.hpp"
 #include "runtime/base/random.hpp"
 #include "runtime/registry.hpp"
+#include "serialization/checkpoint.hpp"
 #include "tests/support/doctest_std.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -219,6 +220,8 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK(each.path().filename() != "step-000000004000");
   }
   CHECK(saved == 1);
+  CHECK(std::filesystem::is_directory(stopped.run_folder + "/checkpoints/" +
+                                      serialization::checkpoint_name(stopped.step)));
 
   PipelineOptions again = options();
   again.resume = true;
