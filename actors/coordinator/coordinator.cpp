@@ -45,6 +45,9 @@ class Coordinator final : public Actor {
       : context_{context},
         folder_{with.text("run_folder")},
         cache_{with.text("prepared_folder")},
+        fitting_within_{with.duration("fitting_within")},
+        new_machine_{with.boolean("new_machine")},
+        served_{with.text("serving_folder")},
         promote_{promote},
         retraining_{context, folder_, [this](const RetrainJob& job) { begin(job); }} {
     sections_.data = with.structure("data");
@@ -68,10 +71,7 @@ class Coordinator final : public Actor {
   void handles(Handlers& on) override {
     if (serving_) serving_->handles(on);
     on.tell<wire::Here>([this](const Frame& frame) {
-      JobMember member;
-      read_head<wire::Here>(frame, [&](wire::Here::Reader head) {
-        member = {head.getRole(), head.getPath(), head.getIncarnation()};
-      });
+      const JobMember member = read_here(frame);
       members_[member.path] = member;
       run_->join(member);
     });
@@ -121,8 +121,7 @@ class Coordinator final : public Actor {
 
   /// The job of the config, or what is left of it: its result.
   void begin_first() {
-    JobRunOptions options{sections_, folder_, cache_};
-    start(std::move(options),
+    start(options(sections_, folder_),
           {[this](JobEvent event) { tell(std::move(event)); },
            [this](const JobResult& result) {
              if (serving_ && !result.gate_passed)
@@ -142,14 +141,14 @@ class Coordinator final : public Actor {
   void begin(const RetrainJob& job) {
     const std::uint64_t number = job.number;
     const RetrainJob* const served = retraining_.promoted();
-    JobRunOptions options{retraining_.sections(sections_, job), retraining_.folder(number), cache_};
-    describe_job(posix_files(), options.folder, options.sections);
+    JobRunOptions with = options(retraining_.sections(sections_, job), retraining_.folder(number));
+    describe_job(posix_files(), with.folder, with.sections);
     // What was held back is the same for all jobs of a run, and so are its measurements.
-    options.to_beat =
+    with.to_beat =
         deciding_metrics(posix_files(), retraining_.folder(served != nullptr ? served->number : 0));
     tell(Notice{"info", "job " + std::to_string(number) + " begins, on " +
                             std::to_string(job.records) + " labelled records more: " + job.reason});
-    start(std::move(options),
+    start(std::move(with),
           {[this](JobEvent event) { tell(std::move(event)); },
            [this, number](const JobResult& result) {
              const bool passed = result.gate_passed;
@@ -170,9 +169,17 @@ class Coordinator final : public Actor {
            }});
   }
 
-  void start(JobRunOptions options, JobRun::Listener listener) {
+  JobRunOptions options(JobSections sections, std::string folder) const {
+    JobRunOptions options{std::move(sections), std::move(folder), cache_};
+    options.fitting_within = fitting_within_;
+    options.new_machine = new_machine_;
+    options.served = served_;
+    return options;
+  }
+
+  void start(JobRunOptions with, JobRun::Listener listener) {
     if (run_) retire();
-    run_ = std::make_unique<JobRun>(context_, std::move(options), std::move(listener));
+    run_ = std::make_unique<JobRun>(context_, std::move(with), std::move(listener));
     run_->start();
     for (const auto& [path, member] : members_) run_->join(member);
   }
@@ -202,6 +209,9 @@ class Coordinator final : public Actor {
 
   Context& context_;
   const std::string folder_, cache_;
+  const Duration fitting_within_;
+  const bool new_machine_;
+  const std::string served_;
   const PromoteVersion promote_;
   JobSections sections_;
   Ref observer_;
@@ -244,6 +254,17 @@ void add_coordinator_type(Registry& registry, const SectionReaders& readers, Pro
   type.parameters.push_back(
       text_parameter("feedback_actor",
                      "Who is told what the data of a served version is like; empty: nobody.", ""));
+  ParameterSchema fitting_within{
+      "fitting_within", ParameterType::duration,
+      "How long another trainer is waited for when all that came compute other bits (JOB-6)."};
+  fitting_within.default_value = ParameterValue{Duration{10s}};
+  fitting_within.minimum = 0.001;
+  type.parameters.push_back(std::move(fitting_within));
+  ParameterSchema new_machine{
+      "new_machine", ParameterType::boolean,
+      "Whether a job that was begun elsewhere goes on here, though with other bits (--new-machine)."};
+  new_machine.default_value = ParameterValue{false};
+  type.parameters.push_back(std::move(new_machine));
   type.make = [promote = std::move(promote), formats = std::move(formats)](
                   Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
     return std::make_unique<Coordinator>(context, with, promote, formats);
