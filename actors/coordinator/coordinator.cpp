@@ -48,6 +48,8 @@ class Coordinator final : public Actor {
         cache_{with.text("prepared_folder")},
         policy_{with.text("assign") == "least_loaded" ? SharePolicy::least_loaded
                                                       : SharePolicy::round_robin},
+        fitting_within_{with.duration("fitting_within")},
+        new_machine_{with.boolean("new_machine")},
         promote_{promote},
         serving_folder_{with.text("serving_folder")},
         retraining_{context, folder_, [this](const RetrainJob& job) { begin(job); },
@@ -74,10 +76,7 @@ class Coordinator final : public Actor {
   void handles(Handlers& on) override {
     if (serving_) serving_->handles(on);
     on.tell<wire::Here>([this](const Frame& frame) {
-      JobMember member;
-      read_head<wire::Here>(frame, [&](wire::Here::Reader head) {
-        member = {head.getRole(), head.getPath(), head.getIncarnation()};
-      });
+      const JobMember member = read_here(frame);
       members_[member.path] = member;
       run_->join(member);
     });
@@ -136,8 +135,7 @@ class Coordinator final : public Actor {
 
   /// The job of the config, or what is left of it: its result.
   void begin_first() {
-    JobRunOptions options{sections_, folder_, cache_};
-    start(std::move(options),
+    start(options(sections_, folder_),
           {[this](JobEvent event) { tell(std::move(event)); },
            [this](const JobResult& result) {
              if (serving_ && !result.gate_passed)
@@ -160,12 +158,12 @@ class Coordinator final : public Actor {
   /// One that follows, on what was said of the versions before it.
   void begin(const RetrainJob& job) {
     const std::uint64_t number = job.number;
-    JobRunOptions options{retraining_.sections(sections_, job), retraining_.folder(number), cache_};
-    options.served = job.served;
-    retraining_.describe(number, job_json(options.sections));
+    JobRunOptions with = options(retraining_.sections(sections_, job), retraining_.folder(number));
+    with.served = job.served;
+    retraining_.describe(number, job_json(with.sections));
     tell(Notice{"info", "job " + std::to_string(number) + " begins, on " +
                             std::to_string(job.records) + " labelled records more: " + job.reason});
-    start(std::move(options),
+    start(std::move(with),
           {[this](JobEvent event) { tell(std::move(event)); },
            [this, number](const JobResult& result) {
              if (!result.gate_passed)
@@ -192,10 +190,18 @@ class Coordinator final : public Actor {
     });
   }
 
-  void start(JobRunOptions options, JobRun::Listener listener) {
-    if (run_) retire();
+  JobRunOptions options(JobSections sections, std::string folder) const {
+    JobRunOptions options{std::move(sections), std::move(folder), cache_};
     options.policy = policy_;
-    run_ = std::make_unique<JobRun>(context_, std::move(options), std::move(listener));
+    options.fitting_within = fitting_within_;
+    options.new_machine = new_machine_;
+    options.serving_folder = serving_folder_;
+    return options;
+  }
+
+  void start(JobRunOptions with, JobRun::Listener listener) {
+    if (run_) retire();
+    run_ = std::make_unique<JobRun>(context_, std::move(with), std::move(listener));
     run_->start();
     for (const auto& [path, member] : members_) run_->join(member);
   }
@@ -239,6 +245,8 @@ class Coordinator final : public Actor {
   Context& context_;
   const std::string folder_, cache_;
   const SharePolicy policy_;
+  const Duration fitting_within_;
+  const bool new_machine_;
   const PromoteVersion promote_;
   const std::string serving_folder_;
   std::string served_;  // the version that is, as the deployer calls it; empty: not known
@@ -291,6 +299,17 @@ void add_coordinator_type(Registry& registry, const SectionReaders& readers, Pro
                      "round_robin");
   assign.choices = {"round_robin", "least_loaded"};
   type.parameters.push_back(std::move(assign));
+  ParameterSchema fitting_within{
+      "fitting_within", ParameterType::duration,
+      "How long another trainer is waited for when all that came compute other bits (JOB-6)."};
+  fitting_within.default_value = ParameterValue{Duration{10s}};
+  fitting_within.minimum = 0.001;
+  type.parameters.push_back(std::move(fitting_within));
+  ParameterSchema new_machine{"new_machine", ParameterType::boolean,
+                              "Whether a job that was begun elsewhere goes on here, though with "
+                              "other bits (--new-machine)."};
+  new_machine.default_value = ParameterValue{false};
+  type.parameters.push_back(std::move(new_machine));
   type.make = [promote = std::move(promote), formats = std::move(formats)](
                   Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
     return std::make_unique<Coordinator>(context, with, promote, formats);

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "runtime/base/error.hpp"
-#include "runtime/base/positions.hpp"
 
 namespace troupe::actors {
 namespace {
@@ -131,6 +130,12 @@ std::uint64_t total_steps(const TrainSpec& spec, std::uint64_t samples) {
                                           std::to_string(samples) + " in " +
                                           std::to_string(spec.epochs) + " epochs"};
   return positions.steps();
+}
+
+PositionRange unused_positions(const TrainSpec& spec, std::uint64_t samples) {
+  const std::uint64_t end = total_steps(spec, samples) * static_cast<std::uint64_t>(spec.batch);
+  if (spec.steps > 0) return {end, end};
+  return Positions{static_cast<std::int64_t>(samples), spec.batch, spec.epochs, 1}.unused();
 }
 
 nn::JobSpec resolve(const TrainSpec& spec, std::uint64_t seed, std::uint64_t samples) {

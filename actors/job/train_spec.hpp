@@ -8,6 +8,7 @@
 #include "gpu/nn/local_job.hpp"
 #include "gpu/nn/optimizer.hpp"
 #include "gpu/nn/schedule.hpp"
+#include "runtime/base/positions.hpp"
 
 /// The `train` section of a job:
 ///
@@ -60,6 +61,9 @@ std::int64_t shard_rows(const TrainSpec& spec);
 /// The number of steps of a job over `samples` training records: all full batches of its epochs (JOB-1).
 /// @throws Error bad_input if that is less than one.
 std::uint64_t total_steps(const TrainSpec& spec, std::uint64_t samples);
+
+/// The positions that no step of it consumes: the last ones of its epochs, fewer than a batch (JOB-1).
+PositionRange unused_positions(const TrainSpec& spec, std::uint64_t samples);
 
 /// What fixes the job's bits, as the compute core wants it. @throws Error bad_input as its checks do.
 gpu::nn::JobSpec resolve(const TrainSpec& spec, std::uint64_t seed, std::uint64_t samples);

@@ -15,6 +15,7 @@
 
 #include "actors/job/membership.hpp"
 #include "actors/job/training_job.hpp"
+#include "actors/trainer/probe.hpp"
 #include "actors/trainer/shard_runner.hpp"
 #include "actors/versions/version_slots.hpp"
 #include "gpu/cpu_device.hpp"
@@ -106,6 +107,7 @@ class Trainer final : public Actor {
       for (const auto loader : head.getLoaders()) loaders.emplace_back(loader);
       generation_ = 0;  // of another coordinator
       hear_lease(head.getLease());
+      admitted_ = head.getAdmitted();
     });
     loaders_.clear();
     if (!loader_.empty()) loaders = {loader_};
@@ -119,6 +121,7 @@ class Trainer final : public Actor {
       job_ = std::make_shared<TrainingJob>(text);
       memory_ = context_.memory(memory);
     }
+    if (!admitted_) return show_probe();
     const Ref to = context_.ref(aggregator);
     if (!(to == aggregator_)) {
       if (aggregator_watch_ != 0) context_.unwatch(aggregator_watch_);
@@ -130,6 +133,16 @@ class Trainer final : public Actor {
       attach();
     }
     advance();
+  }
+
+  /// The coordinator leases shards to those alone whose machine computes the job's bits (JOB-6).
+  void show_probe() {
+    context_.executor({.name = "shards"})
+        .run_as(
+            "probe", [job = job_] { return probe_here(*job); },
+            [this, job = job_](const serialization::Xxh3Digest& probe) {
+              if (job == job_) membership_.show(job->id(), probe);
+            });
   }
 
   void forget_job() {
@@ -167,7 +180,7 @@ class Trainer final : public Actor {
   }
 
   void advance() {
-    if (!job_) return;
+    if (!job_ || !admitted_) return;
     if (!slots_) slots_ = VersionSlots::find(memory_->writable_bytes(), job_->id());
     if (!slots_) return;
     const auto newest = slots_->newest();
@@ -410,6 +423,7 @@ class Trainer final : public Actor {
   Subtree lease_;  // a range, not always a node, of steps with step % every_ == turn_
   std::uint64_t every_ = 1, turn_ = 0;
   std::optional<Subtree> extra_;  // in the place of somebody slow, in this step
+  bool admitted_ = false;
   bool begun_ = false;
   std::uint64_t step_ = 0;
   bool busy_ = false;

@@ -28,6 +28,7 @@ Exit code: 0 done, 1 the config has problems, 2 bad usage.
 Runs a config: its job until it ends, or what it serves until SIGINT or SIGTERM. In mid-training these save first.
   --set A.B=V                       changes one value of the config
   --resume                          goes on with the newest run of that name, which must be of the same job
+  --new-machine                     with --resume: also where the job's bits are others from there on; it is noted
   --runs FOLDER                     where run folders are made (runs)
   --prepared FOLDER                 where prepared data is kept (prepared)
   --exit-when-trained               ends with the job, though it serves

@@ -69,7 +69,7 @@ std::string resume_command(const Words& words) {
     const bool plain = !word.empty() && word.find_first_not_of(
                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                             "0123456789_-./=:,+@%") == std::string::npos;
-    if (word == "--resume") continue;
+    if (word == "--resume" || word == "--new-machine") continue;
     command += ' ';
     if (plain) {
       command += word;
@@ -88,8 +88,11 @@ int run(const Words& words, runtime::Registry& registry) {
   const Arguments arguments{words,
                             {"--set", "--trace", "--control", "--log-level", "--log-format",
                              "--threads", "--runs", "--prepared"},
-                            {"--resume", "--exit-when-trained", "--json"}};
+                            {"--resume", "--new-machine", "--exit-when-trained", "--json"}};
   arguments.expect(1, 1, "one config file");
+  if (arguments.has("--new-machine") && !arguments.has("--resume"))
+    throw Error{ErrorCode::bad_input,
+                "--new-machine: expected --resume beside it: a new run is at home anywhere"};
   runtime::ConfigResult result = read_config(arguments, registry);
   if (print_problems(result)) return 2;
   return run_config(arguments, std::move(result.config), arguments.rest().front(), registry,
@@ -103,6 +106,7 @@ int run_config(const Arguments& arguments, runtime::NodeConfig config, const std
   options.runs = arguments.find("--runs").value_or(options.runs);
   options.prepared = arguments.find("--prepared").value_or(options.prepared);
   options.resume = arguments.has("--resume");
+  options.new_machine = arguments.has("--new-machine");
   options.exit_when_trained = arguments.has("--exit-when-trained");
   actors::Pipeline pipeline =
       actors::Pipeline::from_config(std::move(config), file, registry, std::move(options));

@@ -9,6 +9,9 @@ struct Here {
   role @0 :Text;         # "loader", "trainer", "aggregator", "checkpointer", "evaluator", "replica", …
   path @1 :Text;
   incarnation @2 :UInt64;
+  # Of a trainer that was shown a plan: what its machine makes of that job (JOB-6).
+  job @3 :UInt64;
+  probe @4 :Data;        # 16 bytes; none: not computed yet
 }
 
 struct TrainingPlan {
@@ -18,6 +21,7 @@ struct TrainingPlan {
   aggregator @2 :Text;   # paths
   loaders @3 :List(Text);
   lease @4 :Lease;       # of a trainer
+  admitted @5 :Bool;     # its probe was the job's (JOB-6); until then a trainer computes that and nothing else
 }
 
 struct Lease {
@@ -90,6 +94,8 @@ struct SaveVersion {
   ledgerBytes @6 :UInt64;
   metrics @7 :List(Metric);
   machine @8 :List(Fact);
+  removeOld @9 :Bool;    # afterwards older checkpoints may go, but for
+  needed @10 :List(UInt64);  # those of these steps
 
   struct Metric {
     name @0 :Text;

@@ -68,8 +68,10 @@ struct World {
     add("aggregator", "listener");
     for (int i = 0; i < trainers; ++i) add(trainer(i), "listener");
     node->start(root);
-    training->join("aggregator", "/aggregator", 1);
-    for (int i = 0; i < trainers; ++i) training->join("trainer", '/' + trainer(i), 1);
+    training->join({"aggregator", "/aggregator", 1, 0, {}});
+    for (int i = 0; i < trainers; ++i)
+      training->join({"trainer", '/' + trainer(i), 1, options.job->id(),
+                      serialization::to_hex(options.probe)});
     training->start();
     node->run();
     REQUIRE(training->version() == 0);
