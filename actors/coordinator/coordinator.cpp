@@ -233,7 +233,8 @@ class Coordinator final : public Actor {
     return files.result() && files.result()->gate_passed ? files.result() : std::nullopt;
   }
 
-  /// Of what is served now, be it that somebody promoted it or rolled back to it by hand; else of what a job promoted last.
+  /// Of what is served now, be it that somebody promoted it or rolled back to it by hand; else of what a job promoted
+  /// last.
   std::string served_checkpoint() const {
     const VersionList list{posix_files(), serving_folder_};
     for (const NumberedVersion& version : list.versions())

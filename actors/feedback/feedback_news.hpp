@@ -10,7 +10,8 @@
 
 namespace troupe::actors {
 
-/// A member of an actor that tells an observer how feedback stands when labels have come: at once, then not before `every`.
+/// A member of an actor that tells an observer how feedback stands when labels have come: at once, then not before
+/// `every`.
 class FeedbackNews {
  public:
   static constexpr Duration every = std::chrono::seconds{10};

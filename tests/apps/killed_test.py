@@ -2,11 +2,12 @@
 
 usage: killed_test.py TROUPE PIPELINES [TIMES [SEED]]
 
-A life of the process ends with SIGKILL when so many steps of a training are committed, or so many labels acknowledged.
-The next life goes on from what is on the disk: no label that was acknowledged is missing, each checkpoint verifies, and
+A life of the process ends with SIGKILL when so many steps of a training are committed, so many labels acknowledged, or while
+it begins. The next life goes on from what is on the disk: no label that was acknowledged is missing, each checkpoint verifies, and
 each training comes to the state that it comes to if nothing happens.
 """
 import contextlib
+import http.client as http_client
 import json
 import pathlib
 import random
@@ -19,13 +20,14 @@ import tempfile
 import threading
 import time
 
-from support import DEADLINE, PIPELINES, TROUPE, call, environment, expect, failures, http, infer, optdigits
+from support import DEADLINE, PIPELINES, TROUPE, call, check_frozen, environment, expect, failures, http, infer, jobs_of, optdigits
 
 TIMES = int(sys.argv[3]) if len(sys.argv) > 3 else 5
 SEED = int(sys.argv[4]) if len(sys.argv) > 4 else random.randrange(1 << 32)
 CLIENTS = 3
 LABELS = 120  # that clients say in one life
 # A job begins whenever so many labels have come. Steps of evaluations and checkpoints do not fall together.
+changed = threading.Condition()  # what a thread of this test knows of the process
 RULE = "feedback:\n  window: 50\n  cooldown: 0s\n  when:\n    - 'after: 50 labels'\n"
 
 
@@ -47,27 +49,26 @@ class Life:
         with open(folder / "log", "a") as log:
             self.process = subprocess.Popen([TROUPE, *words], cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=log,
                                             text=True)
-        self.changed = threading.Condition()
         self.events, self.ended, self.address = [], False, None
         self.reader = threading.Thread(target=self.read)
         self.reader.start()
 
     def read(self):
         for line in self.process.stdout:
-            with self.changed, contextlib.suppress(ValueError):  # the last line may be cut off
+            with changed, contextlib.suppress(ValueError):  # the last line may be cut off
                 event = json.loads(line)
                 if event["event"] == "deployed":
                     self.address = event["address"]
                 self.events.append(event)
-                self.changed.notify_all()
-        with self.changed:
+                changed.notify_all()
+        with changed:
             self.ended = True
-            self.changed.notify_all()
+            changed.notify_all()
 
     def wait_for(self, true, what):
-        with self.changed:
-            if not self.changed.wait_for(lambda: self.ended or true(), DEADLINE) or (self.ended and not true()):
-                expect(False, f"waited in vain for {what}: {self.events[-3:]}")
+        with changed:
+            changed.wait_for(lambda: self.ended or true(), DEADLINE)
+            expect(true(), f"waited for {what}: {self.events[-3:]}")
 
     def committed(self):
         """The newest step of the training under way; 0 between two of them."""
@@ -92,18 +93,25 @@ class Clients:
         self.draws = draws
         self.rows, self.labels = optdigits(1797)
         self.acknowledged = {}  # by id
-        self.changed = threading.Condition()
-        self.alive = []
+        self.alive, self.working = [], 0
 
     def start(self, life):
-        self.left = LABELS
+        self.left, self.working, self.before = LABELS, CLIENTS, len(self.acknowledged)
         self.alive = [threading.Thread(target=self.work, args=(life.address + "/v2/models/digits", random.Random(self.draws.random())))
                       for _ in range(CLIENTS)]
         for thread in self.alive:
             thread.start()
 
     def work(self, model, draws):
-        with contextlib.suppress(OSError, ValueError):  # the process is gone, perhaps in mid-answer
+        try:
+            self.say(model, draws)
+        finally:
+            with changed:
+                self.working -= 1
+                changed.notify_all()
+
+    def say(self, model, draws):
+        with contextlib.suppress(OSError, ValueError, http_client.HTTPException):  # the process is gone, perhaps in mid-answer
             while self.take_one():
                 at = draws.randrange(len(self.rows))
                 label = self.labels[at] if draws.random() < 0.9 else draws.randrange(10)
@@ -114,20 +122,17 @@ class Clients:
                 status, said = http(model + "/feedback", {"id": answer["id"], "label": label})
                 expect(status in (200, 503), f"a label: {status} {said}")
                 if status == 200:
-                    with self.changed:
+                    with changed:
                         self.acknowledged[answer["id"]] = label
-                        self.changed.notify_all()
+                        changed.notify_all()
 
     def take_one(self):
-        with self.changed:
+        with changed:
             self.left -= 1
             return self.left >= 0
 
-    def wait_for(self, count):
-        """Until so many more are acknowledged, or all have been said."""
-        goal = len(self.acknowledged) + count
-        with self.changed:
-            self.changed.wait_for(lambda: len(self.acknowledged) >= goal or not any(t.is_alive() for t in self.alive), DEADLINE)
+    def silent(self):
+        return self.working == 0
 
     def join(self):
         for thread in self.alive:
@@ -182,38 +187,43 @@ def undisturbed(extra=None):
         return json.loads(path.read_text())["state_hash"]
 
 
+def wait_for_a_moment(kind, life, clients, run, draws):
+    """Until so many steps are committed, labels acknowledged, or, of a life that begins, events told."""
+    count = draws.randrange(1, {"step": 380, "label": LABELS, "event": 10}[kind])
+    if kind == "step":
+        # There may be no such step: all has been said, and no training is under way.
+        life.wait_for(lambda: life.committed() >= count or (life.address and clients.silent() and idle(run)), f"step {count}")
+    elif kind == "label":
+        life.wait_for(lambda: len(clients.acknowledged) >= clients.before + count or clients.silent(), f"{count} labels")
+    else:
+        life.wait_for(lambda: len(life.events) >= count or life.address, f"{count} events")
+    return f"{kind} {count}"
+
+
 def test_killed(folder, draws):
     clients, checkpoints = Clients(draws), Checkpoints(folder)
     struck = set()  # numbers of the jobs in which it was killed
-    run, life = None, None
-    for number in range(TIMES + 1):
-        last = number == TIMES
-        first_job = number < max(1, TIMES // 5)  # in the first training
+    run = None
+    for number in range(TIMES):
         life = Life(folder, resume=run is not None)
-        if not first_job:
+        in_first = number < max(1, TIMES // 5)  # training, before there is anything to serve
+        kind = "step" if in_first else draws.choice(("step", "step", "label", "event"))
+        if not in_first and kind != "event":
             life.wait_for(lambda: life.address, "what is served")
             clients.check(folder, life, draws)
             clients.start(life)
-        if last:
-            break
-        if first_job or draws.random() < 0.5:
-            step = draws.randrange(1, 380)
-            if not first_job:
-                clients.wait_for(LABELS)  # so that a training is under way
-            life.wait_for(lambda: life.committed() >= step or any("job" in e.get("text", "") and "gave" in e["text"] for e in life.events)
-                          or any(e["event"] == "job_ended" for e in life.events) and first_job, f"step {step}")
-            moment = f"step {life.committed()}"
-        else:
-            count = draws.randrange(1, LABELS)
-            clients.wait_for(count)
-            moment = f"{count} labels"
+        moment = wait_for_a_moment(kind, life, clients, run, draws)
         life.end(life.process.kill)
         clients.join()
         if run is None:
             (run,) = [path for path in (folder / "runs").glob("digits-*") if not path.name.endswith("-serving")]
         checkpoints.check()
         struck.add(current_job(run))
-        print(f"killed at {moment}, in job {current_job(run)}, {len(clients.acknowledged)} labels acknowledged")
+        print(f"killed at {moment}, in job {current_job(run)}, {len(clients.acknowledged)} labels acknowledged", flush=True)
+    life = Life(folder, resume=True)
+    life.wait_for(lambda: life.address, "what is served")
+    clients.check(folder, life, draws)
+    clients.start(life)
     clients.join()
     life.wait_for(lambda: idle(run), "the end of the last job")
     clients.check(folder, life, draws)
@@ -221,11 +231,6 @@ def test_killed(folder, draws):
     checkpoints.check()
     checkpoints.check_that_a_broken_one_is_refused()
     check_results(folder, run, struck)
-
-
-def jobs_of(run):
-    file = run / "retraining.json"
-    return json.loads(file.read_text())["jobs"] if file.exists() else []
 
 
 def current_job(run):
@@ -236,7 +241,7 @@ def current_job(run):
 
 
 def idle(run):
-    return (run / "result.json").exists() and all(job["state"] not in ("wanted", "frozen") for job in jobs_of(run))
+    return run is not None and (run / "result.json").exists() and all(job["state"] not in ("wanted", "frozen") for job in jobs_of(run))
 
 
 def check_results(folder, run, struck):
@@ -245,9 +250,12 @@ def check_results(folder, run, struck):
     struck -= {None}
     print(f"{len(jobs)} jobs followed the first; killed in jobs {sorted(struck)}")
     expect(len(jobs) >= 1, "a job followed")
+    for job in jobs.values():
+        if job["state"] in ("promoted", "rejected"):
+            check_frozen(run, folder / "runs" / "digits-serving" / "feedback.db", job)
     for number in sorted(struck | {0}):
         job = run if number == 0 else run / "jobs" / str(number)
-        if number != 0:
+        if number in jobs:  # else it is forgotten by now
             expect(jobs[number]["state"] in ("promoted", "rejected"), f"job {number} came to its end: {jobs[number]}")
         code, out, error = call(folder, "audit", str(job))
         expect(code == 0 and "each consumed exactly once" in out, f"job {number}, each record in its place: {out} {error}")

@@ -2,12 +2,15 @@
 
 Their first two arguments are the command and the folder of the pipelines.
 """
+import contextlib
 import gzip
+import hashlib
 import json
 import os
 import pathlib
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -114,3 +117,22 @@ def classes(answer):
     width = output["shape"][1]
     rows = [output["data"][i:i + width] for i in range(0, len(output["data"]), width)]
     return [row.index(max(row)) for row in rows]
+
+
+def jobs_of(run):
+    """The jobs that followed the first one of a run, on feedback."""
+    file = run / "retraining.json"
+    return json.loads(file.read_text())["jobs"] if file.exists() else []
+
+
+def check_frozen(run, store, job):
+    """A job was trained on the labels up to its rowid, and no others (JOB-7). @return how many came later."""
+    snapshot = (run / "jobs" / str(job["number"]) / "feedback.csv").read_bytes()
+    expect(hashlib.sha256(snapshot).hexdigest() == job["sha256"], f"the snapshot of job {job['number']} is what it was")
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        said = list(database.execute("SELECT number, label FROM feedback WHERE label IS NOT NULL ORDER BY number"))
+    frozen = [label for number, label in said if number <= job["rowid"]]
+    labels = [int(line.rsplit(b",", 1)[1]) for line in snapshot.splitlines()]
+    expect(labels == frozen and len(labels) == job["records"],
+           f"job {job['number']}: {len(labels)} labels, {len(frozen)} up to rowid {job['rowid']}, it says {job['records']}")
+    return len(said) - len(frozen)

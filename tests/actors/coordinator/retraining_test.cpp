@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -337,6 +338,20 @@ TEST_CASE_FIXTURE(LoopFixture,
   REQUIRE(jobs.jobs().size() >= 2);
   CHECK(jobs.jobs()[1].state != RetrainJob::State::frozen);
   CHECK(lines(run + "/jobs/2/feedback.csv") >= 100);
+  stop();
+}
+
+TEST_CASE_FIXTURE(
+    LoopFixture,
+    "what is served and cannot be measured any more is not compared with: the gate decides") {
+  start();
+  const Promoted::One first = promoted.wait(0);
+  const std::string moved = folder.path() + "/moved";
+  std::filesystem::rename(first.checkpoint, moved);
+  CHECK(use(moved, "1") == 60);
+  promoted.wait(1);
+  CHECK(result(1).gate == "accuracy >= 0.5");
+  CHECK(RetrainJobs::read(posix_files(), run).jobs()[0].served == first.checkpoint);
   stop();
 }
 
