@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,7 +24,9 @@
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/name_table.hpp"
 #include "runtime/base/clock.hpp"
+#include "runtime/base/error.hpp"
 #include "runtime/registry.hpp"
+#include "runtime/telemetry/log.hpp"
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
 #include "serialization/schema/training.capnp.h"
@@ -73,13 +76,13 @@ class Coordinator final : public Actor {
     on.tell<wire::Here>([this](const Frame& frame) {
       const JobMember member = read_here(frame);
       members_[member.path] = member;
-      run_->join(member);
+      if (run_) run_->join(member);
     });
     on.tell<wire::VersionReady>([this](const Frame& frame) {
       std::uint64_t job = 0;
       read_head<wire::VersionReady>(frame,
                                     [&](wire::VersionReady::Reader head) { job = head.getJob(); });
-      run_->hear_version(job);
+      if (run_) run_->hear_version(job);
     });
     on.tell<wire::JobFailed>([this](const Frame& frame) {
       std::uint64_t job = 0;
@@ -88,14 +91,14 @@ class Coordinator final : public Actor {
         job = head.getJob();
         reason = head.getReason();
       });
-      run_->hear_failure(job, reason);
+      if (run_) run_->hear_failure(job, reason);
     });
     retraining_.handles(on);
   }
 
   /// Asked to end in mid-training, it saves where the job stands.
   bool stopping() override {
-    return !run_->save_at_end([this] { context_.end(); });
+    return !run_ || !run_->save_at_end([this] { context_.end(); });
   }
 
  private:
@@ -142,7 +145,7 @@ class Coordinator final : public Actor {
     const std::uint64_t number = job.number;
     const RetrainJob* const served = retraining_.promoted();
     JobRunOptions with = options(retraining_.sections(sections_, job), retraining_.folder(number));
-    describe_job(posix_files(), with.folder, with.sections);
+    if (!write([&] { describe_job(posix_files(), with.folder, with.sections); })) return;
     // What was held back is the same for all jobs of a run, and so are its measurements.
     with.to_beat =
         deciding_metrics(posix_files(), retraining_.folder(served != nullptr ? served->number : 0));
@@ -152,9 +155,12 @@ class Coordinator final : public Actor {
           {[this](JobEvent event) { tell(std::move(event)); },
            [this, number](const JobResult& result) {
              const bool passed = result.gate_passed;
-             retraining_.end(number,
-                             passed ? RetrainJob::State::promoted : RetrainJob::State::rejected,
-                             passed ? "" : result.gate);
+             if (!write([&] {
+                   retraining_.end(
+                       number, passed ? RetrainJob::State::promoted : RetrainJob::State::rejected,
+                       passed ? "" : result.gate);
+                 }))
+               return;
              tell(Notice{passed ? "info" : "warning",
                          "job " + std::to_string(number) +
                              (passed ? " gave version " + std::to_string(result.step)
@@ -163,10 +169,27 @@ class Coordinator final : public Actor {
              retraining_.go_on();
            },
            [this, number](const std::string& reason, std::uint64_t) {
-             retraining_.end(number, RetrainJob::State::failed, reason);
+             if (!write([&] { retraining_.end(number, RetrainJob::State::failed, reason); }))
+               return;
              tell(Notice{"warning", "job " + std::to_string(number) + " failed: " + reason});
              retraining_.go_on();
            }});
+  }
+
+  /// Whether a file could be written. On a full disk a job that follows stays where it is until the node is started
+  /// again; what is served is served on.
+  bool write(const std::function<void()>& what) {
+    try {
+      what();
+      return true;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::exhausted) throw;
+      context_.log().error("no job follows until the node is started again",
+                           {{"why", one_line(error.what())}});
+      tell(Notice{"warning", one_line(error.what()) +
+                               ": no job follows until there is room and the node is started again"});
+      return false;
+    }
   }
 
   JobRunOptions options(JobSections sections, std::string folder) const {
@@ -219,7 +242,7 @@ class Coordinator final : public Actor {
   Retraining retraining_;
   std::optional<Serving> serving_;
   std::optional<ReferenceLink> references_;
-  std::unique_ptr<JobRun> run_;
+  std::unique_ptr<JobRun> run_;  // none where a job could not begin: the disk is full
   std::deque<std::unique_ptr<JobRun>> retired_;
 };
 
