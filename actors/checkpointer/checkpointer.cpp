@@ -42,7 +42,7 @@ class Checkpointer final : public Actor {
 
  private:
   struct Outcome {
-    SavedVersion saved;
+    SavedCheckpoint saved;
     std::string not_removed;  // why older ones are still there
   };
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,7 +25,9 @@
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/name_table.hpp"
 #include "runtime/base/clock.hpp"
+#include "runtime/base/error.hpp"
 #include "runtime/registry.hpp"
+#include "runtime/telemetry/log.hpp"
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
 #include "serialization/schema/training.capnp.h"
@@ -53,7 +56,10 @@ class Coordinator final : public Actor {
         promote_{promote},
         serving_folder_{with.text("serving_folder")},
         retraining_{context, folder_, [this](const RetrainJob& job) { begin(job); },
-                    [this] { return served_checkpoint(); }} {
+                    [this] { return served_checkpoint(); },
+                    [this](const std::string& why) {
+                      tell(Notice{"warning", why});
+                    }} {
     sections_.data = with.structure("data");
     sections_.preprocess = with.structure("preprocess");
     sections_.model = with.structure("model");
@@ -78,13 +84,13 @@ class Coordinator final : public Actor {
     on.tell<wire::Here>([this](const Frame& frame) {
       const JobMember member = read_here(frame);
       members_[member.path] = member;
-      run_->join(member);
+      if (run_) run_->join(member);
     });
     on.tell<wire::VersionReady>([this](const Frame& frame) {
       std::uint64_t job = 0;
       read_head<wire::VersionReady>(frame,
                                     [&](wire::VersionReady::Reader head) { job = head.getJob(); });
-      run_->hear_version(job);
+      if (run_) run_->hear_version(job);
     });
     on.tell<wire::JobFailed>([this](const Frame& frame) {
       std::uint64_t job = 0;
@@ -93,12 +99,13 @@ class Coordinator final : public Actor {
         job = head.getJob();
         reason = head.getReason();
       });
-      run_->hear_failure(job, reason);
+      if (run_) run_->hear_failure(job, reason);
     });
     on.tell<wire::Pace>([this](const Frame& frame) {
       read_head<wire::Pace>(frame, [this](wire::Pace::Reader head) {
-        run_->hear_pace(head.getPath(), head.getIncarnation(), head.getJob(), head.getShards(),
-                        static_cast<double>(head.getNanoseconds()) * 1e-9);
+        if (run_)
+          run_->hear_pace(head.getPath(), head.getIncarnation(), head.getJob(), head.getShards(),
+                          static_cast<double>(head.getNanoseconds()) * 1e-9);
       });
     });
     retraining_.handles(on);
@@ -106,7 +113,7 @@ class Coordinator final : public Actor {
 
   /// Asked to end in mid-training, it saves where the job stands.
   bool stopping() override {
-    return !run_->save_at_end([this] { context_.end(); });
+    return !run_ || !run_->save_at_end([this] { context_.end(); });
   }
 
  private:
@@ -257,7 +264,7 @@ class Coordinator final : public Actor {
   Retraining retraining_;
   std::optional<Serving> serving_;
   std::optional<ReferenceLink> references_;
-  std::unique_ptr<JobRun> run_;
+  std::unique_ptr<JobRun> run_;  // none where a job could not begin: the disk is full
   std::deque<std::unique_ptr<JobRun>> retired_;
 };
 

@@ -80,7 +80,8 @@ void check_machine(const TrainingOptions& options, const serialization::Checkpoi
   MachineFacts was = read_machine(files, options.machine);
   if (was.empty() && from != nullptr) was = from->manifest.record.machine;
   std::string where = options.machine;
-  std::string difference = machine_difference(was, options.record.machine);
+  // Of a job that begins nothing is said yet.
+  std::string difference = was.empty() ? "" : machine_difference(was, options.record.machine);
   const MachineFacts noted = noted_machine(options, step, files);
   if (difference.empty()) {
     where = options.ledger;

@@ -1,188 +1,138 @@
-// Who computes what, decided by what trainers tell of their speed, or in turns; on virtual time.
+// Who is leased shards (JOB-6): trainers that say something of a job that it is not.
 #include "actors/coordinator/training.hpp"
 
 #include <capnp/message.h>
 
-#include <map>
+#include <atomic>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
 
+#include "actors/pipeline/pipeline.hpp"
+#include "actors/pipeline/roles.hpp"
 #include "runtime/actor/actor.hpp"
-#include "runtime/actor/context.hpp"
-#include "runtime/cluster/node_core.hpp"
-#include "runtime/cluster/shared_memory.hpp"
-#include "runtime/testing/test_node.hpp"
+#include "runtime/base/random.hpp"
+#include "runtime/registry.hpp"
 #include "serialization/frame_reader.hpp"
-#include "serialization/make_frame.hpp"
 #include "serialization/schema/training.capnp.h"
+#include "tests/support/doctest_std.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace troupe;
 using namespace troupe::actors;
 using namespace troupe::runtime;
-using namespace std::chrono_literals;
-using serialization::make_frame;
-using serialization::read_head;
 
 namespace {
 
-struct Leased {
-  Subtree shards;
-  std::uint32_t every = 0, turn = 0;
-  friend bool operator==(const Leased&, const Leased&) = default;
+/// What the false trainers of a test were given.
+struct Given {
+  std::atomic<unsigned> plans = 0, shards = 0, admissions = 0;
 };
 
-/// What is under test, and what those heard who were told something.
-struct World {
-  explicit World(const std::string& train = "", SharePolicy policy = SharePolicy::least_loaded) {
-    options.job = std::make_shared<TrainingJob>(
-        training_job_text(5, 1000, gpu::Shape{4}, 3, R"([{"dense":{"units":"3"}}])",
-                          R"({"steps":"100","batch":"64","shards":"8")" + train + "}"));
-    options.ledger = folder.path() + "/ledger";
-    options.checkpoints = folder.path() + "/checkpoints";
-    options.policy = policy;
-    add_type("lead", [this](Context& context) { return std::make_unique<Lead>(context, *this); });
-    add_type("listener",
-             [this](Context& context) { return std::make_unique<Listener>(context, *this); });
-    node = std::make_unique<TestNode>(registry);
-    node->core().memories().add(
-        std::make_shared<SharedMemory>(SharedMemory::create("versions", std::size_t{16} << 20U)));
+/// A trainer of a machine that computes other bits.
+class FalseTrainer final : public Actor {
+ public:
+  FalseTrainer(Context& context, const Parameters& with, Given& given)
+      : given_{given}, membership_{context, with.text("coordinator"), "trainer"} {}
+
+  void handles(Handlers& on) override {
+    on.tell<wire::TrainingPlan>([this](const serialization::Frame& frame) {
+      std::string text;
+      serialization::read_head<wire::TrainingPlan>(frame, [&](wire::TrainingPlan::Reader head) {
+        text = head.getJob();
+        ++given_.plans;
+        given_.shards += head.getLease().getCount();
+        given_.admissions += head.getAdmitted() ? 1 : 0;
+      });
+      if (text.empty()) return;
+      serialization::Xxh3Digest probe{};
+      probe[14] = std::byte{0xab};
+      probe[15] = std::byte{0xcd};
+      membership_.show(TrainingJob{text}.id(), probe);
+    });
   }
-  template <class Make>
-  void add_type(const std::string& name, Make make) {
+
+ private:
+  Given& given_;
+  Membership membership_;
+};
+
+struct Fixture {
+  Fixture() {
+    add_roles(registry);
     ActorType type;
-    type.name = name;
-    type.help = "Stands in a test.";
-    type.make = [make](Context& context, const Parameters&) -> std::unique_ptr<Actor> {
-      return make(context);
+    type.name = "false_trainer";
+    type.help = "Computes other bits.";
+    type.parameters = {{"coordinator", ParameterType::path, "The job's coordinator."}};
+    type.make = [this](Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
+      return std::make_unique<FalseTrainer>(context, with, given);
     };
     registry.add(std::move(type));
-  }
-  void start(int trainers) {
-    SupervisorSpec root;
-    const auto add = [&root](const std::string& name, const std::string& type) {
-      ChildSpec child;
-      child.name = name;
-      child.type = type;
-      root.children.push_back(child);
-    };
-    add("lead", "lead");
-    add("aggregator", "listener");
-    for (int i = 0; i < trainers; ++i) add(trainer(i), "listener");
-    node->start(root);
-    training->join({"aggregator", "/aggregator", 1, 0, {}});
-    for (int i = 0; i < trainers; ++i)
-      training->join({"trainer", '/' + trainer(i), 1, options.job->id(),
-                      serialization::to_hex(options.probe)});
-    training->start();
-    node->run();
-    REQUIRE(training->version() == 0);
-  }
-  static std::string trainer(int i) { return "trainer" + std::to_string(i); }
-  void tell_pace(int i, std::uint64_t shards, double seconds) {
-    training->hear_pace('/' + trainer(i), 1, options.job->id(), shards, seconds);
-    node->run();
-  }
-  std::vector<std::uint32_t> counts() const {
-    std::vector<std::uint32_t> result;
-    for (const auto& [path, lease] : leases)
-      if (path != "/aggregator") result.push_back(lease.shards.count);
-    return result;
+    std::ofstream csv{folder.path() + "/table.csv"};
+    for (std::uint64_t i = 0; i < 400; ++i) {
+      const Draws draws{7, i, Purpose::split, 0};
+      for (std::uint32_t k = 0; k < 4; ++k)
+        csv << draws.uniform53(k) + (k == i % 2 ? 0.5 : 0.0) << ',';
+      csv << i % 2 << '\n';
+    }
   }
 
-  class Lead final : public Actor {
-   public:
-    Lead(Context& context, World& world) {
-      world.training = std::make_unique<Training>(context, world.options, Training::Listener{});
-    }
-    void handles(Handlers&) override {}
-  };
-  class Listener final : public Actor {
-   public:
-    Listener(Context& context, World& world) : path_{context.path()}, world_{world} {}
-    void handles(Handlers& on) override {
-      on.tell<wire::TrainingPlan>([this](const Frame& frame) {
-        read_head<wire::TrainingPlan>(frame, [&](wire::TrainingPlan::Reader head) {
-          const auto lease = head.getLease();
-          world_.leases[path_] = {
-              {lease.getFirst(), lease.getCount()}, lease.getEvery(), lease.getTurn()};
-          ++world_.plans;
-        });
-      });
-    }
-
-   private:
-    const std::string path_;
-    World& world_;
-  };
+  RunResult run(const std::string& more) {
+    std::ofstream{folder.path() + "/job.yaml"}
+        << "name: job\ndata: {format: csv, header: false, train: {file: table.csv}, classes: 2}\n"
+           "model: [{dense: {units: 2}}]\n"
+           "train: {epochs: 4, batch: 32, shards: 4, replicas: 1, fitting_within: 50ms}\n"
+        << more;
+    PipelineOptions options;
+    options.node.threads = 2;
+    options.node.log_descriptor = -1;
+    options.runs = folder.path() + "/runs";
+    options.prepared = folder.path() + "/prepared";
+    Pipeline pipeline = Pipeline::from_yaml(folder.path() + "/job.yaml", registry, options);
+    pipeline.observe([&](const TimedEvent& event) {
+      if (const auto* notice = std::get_if<Notice>(&event.event)) notices.push_back(notice->text);
+    });
+    return pipeline.run();
+  }
 
   test::TemporaryFolder folder;
-  TrainingOptions options;
   Registry registry;
-  std::map<std::string, Leased> leases;
-  int plans = 0;
-  std::unique_ptr<TestNode> node;
-  std::unique_ptr<Training> training;
-  ~World() {
-    training.reset();
-    node.reset();
-  }
+  Given given;
+  std::vector<std::string> notices;
 };
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
-TEST_CASE("shards follow measured speed, and only when that is worth it") {
-  World world;
-  world.start(2);
-  CHECK(world.counts() == std::vector<std::uint32_t>{4, 4});
-  world.tell_pace(0, 100, 1.0);  // the other counts as equal
-  CHECK(world.counts() == std::vector<std::uint32_t>{4, 4});
-  world.tell_pace(1, 300, 1.0);
-  CHECK(world.counts() == std::vector<std::uint32_t>{2, 6});
-  const int plans = world.plans;
-  world.tell_pace(1, 310, 1.0);
-  world.tell_pace(0, 101, 1.0);
-  CHECK(world.plans == plans);
-  for (int i = 0; i < 5; ++i) world.tell_pace(1, 100, 1.0);  // it has become slower
-  CHECK(world.counts() == std::vector<std::uint32_t>{4, 4});
+TEST_CASE_FIXTURE(Fixture, "Training: a trainer that computes other bits gets no shards") {
+  const RunResult alone = run("");
+  REQUIRE_MESSAGE(alone.ok, alone.reason);
+  CHECK(notices.empty());
+  const RunResult beside = run(
+      "actors:\n  - name: job\n    actors:\n"
+      "      - {name: second, type: false_trainer, with: {coordinator: coordinator}}\n");
+  REQUIRE_MESSAGE(beside.ok, beside.reason);
+  CHECK(beside.state_hash == alone.state_hash);
+  CHECK(given.plans > 0);
+  CHECK(given.shards == 0);
+  CHECK(given.admissions == 0);
+  REQUIRE(notices.size() == 1);
+  CHECK(notices[0].starts_with("/job/second: expected a machine with probe "));
+  CHECK(contains(notices[0], "got 0000000000000000000000000000abcd: it computes other bits"));
 }
 
-TEST_CASE("a trainer that was so slow that it has nothing to do is tried again") {
-  World world;
-  world.start(2);
-  world.tell_pace(0, 1, 10.0);
-  world.tell_pace(1, 100, 1.0);
-  CHECK(world.counts() == std::vector<std::uint32_t>{0, 8});
-  world.tell_pace(1, 100, 1.0);
-  CHECK(world.counts() == std::vector<std::uint32_t>{0, 8});
-  world.node->advance(31s);
-  world.tell_pace(1, 100, 1.0);
-  CHECK(world.counts() == std::vector<std::uint32_t>{4, 4});
-}
-
-TEST_CASE("what others say of a trainer, or of another job, counts nothing") {
-  World world;
-  world.start(2);
-  world.training->hear_pace("/trainer0", 7, world.options.job->id(), 1, 1.0);
-  world.training->hear_pace("/trainer1", 1, world.options.job->id() + 1, 1000, 1.0);
-  world.training->hear_pace("/nobody", 1, world.options.job->id(), 1000, 1.0);
-  world.node->run();
-  CHECK(world.counts() == std::vector<std::uint32_t>{4, 4});
-}
-
-TEST_CASE("round_robin asks nobody how fast they are") {
-  World world{"", SharePolicy::round_robin};
-  world.start(2);
-  world.tell_pace(0, 100, 1.0);
-  world.tell_pace(1, 900, 1.0);
-  CHECK(world.counts() == std::vector<std::uint32_t>{4, 4});
-}
-
-TEST_CASE("a parameter server leases whole steps in turn, and anew when a trainer ends") {
-  World world{R"(,"aggregate":"parameter_server")"};
-  world.start(3);
-  for (std::uint32_t i = 0; i < 3; ++i)
-    CHECK(world.leases.at('/' + World::trainer(static_cast<int>(i))) == Leased{{0, 8}, 3, i});
-  world.node->kill("/trainer1");
-  world.node->run();
-  CHECK(world.leases.at("/trainer0") == Leased{{0, 8}, 2, 0});
-  CHECK(world.leases.at("/trainer2") == Leased{{0, 8}, 2, 1});
+TEST_CASE_FIXTURE(Fixture, "Training: if all trainers compute other bits, the job ends and says so") {
+  const RunResult result = run(
+      "actors:\n  - name: job\n    actors:\n"
+      "      - {name: trainer, type: false_trainer}\n");
+  CHECK_FALSE(result.ok);
+  CHECK_FALSE(result.interrupted);
+  CHECK(result.step == 0);
+  CHECK(result.reason.starts_with("/job/trainer/0: expected a machine with probe "));
+  CHECK(contains(result.reason, "got 0000000000000000000000000000abcd: it computes other bits"));
+  CHECK(given.shards == 0);
 }
