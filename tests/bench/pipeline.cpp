@@ -22,7 +22,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/worker_main.hpp"
 #include "runtime/registry.hpp"
-#include "tests/support/job_sections.hpp"
+#include "tests/support/job_config.hpp"
 
 using namespace troupe;
 using namespace troupe::actors;

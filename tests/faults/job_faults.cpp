@@ -11,6 +11,7 @@
 #include <map>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "actors/coordinator/audit.hpp"
@@ -30,7 +31,7 @@
 #include "serialization/model_state.hpp"
 #include "tests/faults/fault_schedule.hpp"
 #include "tests/faults/job_injector.hpp"
-#include "tests/support/job_sections.hpp"
+#include "tests/support/job_config.hpp"
 #include "tests/support/job_watch.hpp"
 
 using namespace troupe;
@@ -124,12 +125,12 @@ Outcome run_under_faults(const Schedule& schedule, const std::string& config, st
   options.config.isolation_available = true;
   options.config.overrides = {{"job.trainer.replicas", std::to_string(schedule.trainers)},
                               {"job.loader.replicas", std::to_string(schedule.loaders)},
-                              {"job.intensity", "10000"},
-                              {"job.backoff", "{first: 0s}"},
                               {"job.trainer.with.backup_after", "100ms"}};
   for (const std::string_view role : schedule.isolated)
     options.config.overrides.push_back({"job." + std::string{role} + ".isolation", "process"});
-  Pipeline pipeline = Pipeline::from_yaml(config, registry, options);
+  runtime::NodeConfig tree = Pipeline::from_yaml(config, registry, options).config();
+  test::set_intensity(tree.root, 10'000);
+  Pipeline pipeline = Pipeline::from_config(std::move(tree), config, registry, options);
   JobInjector injector{schedule, watch, job};
   std::thread thread;
   pipeline.observe([&](const TimedEvent& event) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
 
 #include "actors/coordinator/prepared_job.hpp"
@@ -20,6 +22,17 @@ inline actors::JobSections sections_of(const runtime::NodeConfig& config, const 
   sections.seed = static_cast<std::uint64_t>(with.integer("seed"));
   sections.base = base;
   return sections;
+}
+
+/// Of a supervisor and all below it, groups too: faults on purpose come faster than those that operators bear.
+inline void set_intensity(runtime::SupervisorSpec& spec, std::uint32_t intensity) {
+  spec.intensity = intensity;
+  for (runtime::ChildSpec& child : spec.children) {
+    if (!child.supervisor) continue;
+    auto below = std::make_shared<runtime::SupervisorSpec>(*child.supervisor);
+    set_intensity(*below, intensity);
+    child.supervisor = std::move(below);
+  }
 }
 
 }  // namespace troupe::test
