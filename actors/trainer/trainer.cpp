@@ -169,7 +169,10 @@ class Trainer final : public Actor {
                                   head.setJob(job_->id());
                                   head.setPath(context_.path());
                                 }));
-    for (auto& [part, sent] : sent_) send(part);
+    for (auto& [part, sent] : sent_) {
+      sent.heard = false;
+      send(part);
+    }
   }
 
   void look() {
@@ -254,7 +257,13 @@ class Trainer final : public Actor {
             context_.log().debug(
                 "no batch", {{"step", step}, {"shard", shard}, {"why", answer.failure().text}});
             context_.after(try_again_after, [this, step, shard] {
-              if (job_ && batches_.contains({step, shard}) && !loaders_.empty()) load(step, shard);
+              const auto waiting = batches_.find({step, shard});
+              if (waiting == batches_.end() || waiting->second.here) return;
+              if (loaders_.empty()) {
+                batches_.erase(waiting);  // asked for anew when there is a loader
+              } else {
+                load(step, shard);
+              }
             });
           }
         });

@@ -14,6 +14,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/random.hpp"
 #include "serialization/frame_reader.hpp"
+#include "serialization/model_state.hpp"
 #include "serialization/schema/training.capnp.h"
 #include "tests/actors/aggregator/step_fixture.hpp"
 #include "tests/support/error_code.hpp"
@@ -155,14 +156,23 @@ TEST_CASE(
     parts.push_back(compute(runner, *job, 0, {s, 1}, 0, held->state()));
     add(sum, parts.back());
   }
-  std::vector<float> running(parts[0].payload_of<float>(0).begin(),
-                             parts[0].payload_of<float>(0).end());
+  const std::span<const float> first = parts[0].payload_of<float>(0);
+  std::vector<float> running(first.begin(), first.end());
   for (std::uint32_t s = 1; s < job->shards(); ++s) {
     const std::span<const float> part = parts[s].payload_of<float>(0);
     for (std::size_t i = 0; i < running.size(); ++i) running[i] += part[i];
   }
-  CHECK(std::memcmp(running.data(), sum.buckets().front(),
-                    job->layout().buckets.front().size_bytes()) != 0);
+  const auto hash_of_next_version = [&] {
+    Versions next{*job};
+    CHECK(VersionUpdate{job, *device}.run(next.slots, 0, sum, false) ==
+          VersionUpdate::Outcome::committed);
+    return serialization::state_hash(job->layout(), next.slots.hold(1)->state(), 1);
+  };
+  const auto by_the_tree = hash_of_next_version();
+  CHECK(by_the_tree == hash_of_next_version());
+  std::memcpy(const_cast<std::byte*>(sum.buckets().front()), running.data(),
+              running.size() * sizeof(float));
+  CHECK(by_the_tree != hash_of_next_version());
 }
 
 TEST_CASE("JOB-6: the update's bits do not depend on how many threads share it") {

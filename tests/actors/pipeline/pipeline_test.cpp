@@ -349,4 +349,43 @@ TEST_CASE_FIXTURE(Fixture, "Pipeline: one loader feeds two groups of trainers, f
                     "loader: /job/loader/0}}\n") == hash(text));
 }
 
+TEST_CASE_FIXTURE(
+    Fixture,
+    "JOB-1: a loader that skips, doubles or swaps a record in mid-run is named by the audit") {
+  const std::string text = file + model + few;
+  const auto audited = [&](const std::string& more, std::string& hash) {
+    const RunResult result = run(text + more);
+    REQUIRE_MESSAGE(result.ok, result.reason);
+    hash = result.state_hash;
+    return audit_run(posix_files(), result.run_folder);
+  };
+  std::string honest_hash, hash;
+  const AuditReport honest = audited("", honest_hash);
+  CHECK_MESSAGE(honest.ok(), honest.text());
+  REQUIRE(honest.steps > 20);
+  // The second row of the third of four shards.
+  const std::uint64_t step = honest.steps / 2, rows = honest.header.batch / 4,
+                      first = step * honest.header.batch + 2 * rows;
+  const std::string position = std::to_string(first + 1);
+  for (const auto& [kind, said] : {std::pair{"skip", " was skipped"},
+                                   {"double", " was consumed twice"},
+                                   {"swap", " were swapped"}}) {
+    const AuditReport report =
+        audited("actors:\n  - name: job\n    actors:\n      - {name: loader, with: {corrupt: \"" +
+                    std::string{kind} + ':' + position + "\"}}\n",
+                hash);
+    CAPTURE(report.text());
+    CHECK_FALSE(report.ok());
+    CHECK(report.problems.empty());
+    REQUIRE(report.different == 1);
+    CHECK(report.first[0].step == step);
+    CHECK(report.first[0].shard == 2);
+    CHECK(report.first[0].positions == PositionRange{first, first + rows});
+    CHECK(report.first[0].explanation.starts_with("position " + position + " (record "));
+    CHECK(report.first[0].explanation.ends_with(said));
+    // A swap inside a shard may leave the weights as they are: the ledger alone knows.
+    if (kind != std::string{"swap"}) CHECK(hash != honest_hash);
+  }
+}
+
 }  // namespace troupe::actors
