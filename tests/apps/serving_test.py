@@ -2,22 +2,18 @@
 
 usage: serving_test.py TROUPE PIPELINES
 """
-import gzip
 import json
 import os
 import pathlib
-import re
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from serving_node import DEADLINE, ServingNode, digits  # noqa: E402
 
 TROUPE, PIPELINES = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).absolute()
-DEADLINE = 120
 failures = []
 
 
@@ -27,55 +23,10 @@ def expect(true, what):
         print("FAILED:", what)
 
 
-class Running:
-    """A command that serves. `address` is known once a line of its says so."""
-
-    def __init__(self, folder, *words):
-        self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder)}
-        self.folder = folder
-        with open(folder / "log", "a") as log:
-            self.process = subprocess.Popen([TROUPE, *words], env=self.environment, cwd=folder, text=True,
-                                            stdout=subprocess.PIPE, stderr=log)
-        self.late = threading.Timer(DEADLINE, self.process.kill)  # else a line that never comes is waited for
-        self.late.start()
-        self.lines, self.address, self.version = [], None, None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-            found = re.fullmatch(r"deployed: (\S+) version (\d+) at (\S+)", self.lines[-1])
-            if found:
-                self.model, self.version, self.address = found[1], int(found[2]), found[3]
-                break
-        expect(self.address is not None, f"{words} serves: {self.lines[-5:]} {(folder / 'log').read_text()[-2000:]}")
-
-    def call(self, *words):
-        done = subprocess.run([TROUPE, *words], env=self.environment, cwd=self.folder, capture_output=True, text=True,
-                              timeout=DEADLINE)
-        return done.returncode, done.stdout + done.stderr
-
-    def http(self, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=DEADLINE) as response:
-                return response.status, json.loads(response.read() or b"{}")
-        except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read() or b"{}")
-
-    def served(self):
-        return self.http("/v2/models/" + self.model)[1].get("versions")
-
-    def terminate(self):
-        self.process.send_signal(signal.SIGTERM)
-        out = self.process.stdout.read()
-        code = self.process.wait(DEADLINE)
-        self.late.cancel()
-        return code, out
-
-
-def digits(count):
-    with gzip.open(PIPELINES / "data" / "optdigits.csv.gz", "rt") as file:
-        rows = [[float(value) for value in next(file).split(",")] for _ in range(count)]
-    return [row[:-1] for row in rows], [int(row[-1]) for row in rows]
+def start(folder, *words):
+    node = ServingNode(TROUPE, folder, *words)
+    expect(node.address is not None, f"{words} serves: {node.said}")
+    return node
 
 
 def ask(node, rows):
@@ -93,10 +44,10 @@ def classes(answer):
 
 def test_pipeline(folder):
     run = ("run", str(PIPELINES / "digits.yaml"), "--set", "deploy.listen=127.0.0.1:0")
-    node = Running(folder, *run)
+    node = start(folder, *run)
     expect(node.model == "digits" and node.version == 1, f"the first version is number 1: {node.lines[-1]}")
     expect(node.served() == ["1"], f"and is what is served: {node.served()}")
-    rows, labels = digits(40)
+    rows, labels = digits(PIPELINES, 40)
     status, answer = ask(node, rows[:1])
     expect(status == 200 and classes(answer) == labels[:1], f"a digit's class: {labels[0]}, {status} {answer}")
     status, answer = ask(node, rows)
@@ -132,7 +83,7 @@ def test_pipeline(folder):
     code, out = node.terminate()
     expect(code == 0, f"SIGTERM ends it in order: {code} {out[-500:]}")
 
-    node = Running(folder, *run, "--resume")
+    node = start(folder, *run, "--resume")
     expect(node.version == 1 and node.served() == ["1"], f"the same version after a restart: {node.lines[-1]}")
     expect(node.terminate()[0] == 0, "which ends in order")
     versions = json.loads((folder / "runs" / "digits-serving" / "versions.json").read_text())["versions"]
@@ -141,8 +92,8 @@ def test_pipeline(folder):
 
 
 def test_saved(folder, run_folder, checkpoints):
-    node = Running(folder, "serve", str(run_folder), "--listen", "127.0.0.1:0", "--model", "mine", "--replicas", "2")
-    rows, labels = digits(1)
+    node = start(folder, "serve", str(run_folder), "--listen", "127.0.0.1:0", "--model", "mine", "--replicas", "2")
+    rows, labels = digits(PIPELINES, 1)
     status, answer = ask(node, rows)
     expect(status == 200 and classes(answer) == labels, f"a saved model is served: {status} {answer}")
     code, said = node.call("promote", "mine", str(checkpoints[0]), "--force")
@@ -150,6 +101,11 @@ def test_saved(folder, run_folder, checkpoints):
     expect(node.call("stop", "mine")[0] == 0, "stop")
     expect(node.process.wait(DEADLINE) == 0, f"ends it in order: {node.process.returncode}")
     node.late.cancel()
+    with start(folder, "serve", str(run_folder), "--listen", "127.0.0.1:0", "--name", "first") as other:
+        listen = other.address.removeprefix("http://")
+        code, said = node.call("serve", str(run_folder), "--listen", listen, "--name", "second", "--log-level", "off")
+        expect(code == 1 and said.splitlines()[-1].startswith("troupe serve: ") and listen in said,
+               f"an address that is taken: {code} {said}")
     code, said = node.call("serve", str(folder))
     expect(code == 2 and said.count("\n") == 1, f"a folder that is no model: {code} {said}")
 
