@@ -141,11 +141,12 @@ class Served {
  private:
   static Pipeline make(const Arrangement& arrangement, const std::string& folder,
                        const std::string& checkpoint, runtime::Registry& registry) {
-    const std::string file = write_config(
-        folder, "serve",
-        "name: serving\ndeploy:\n  model: digits\n  listen: \"127.0.0.1:0\"\n  checkpoint: " +
-            checkpoint + "\n  replicas: " + std::to_string(replicas) +
-            "\n  isolation: " + (arrangement.isolated ? "process" : "none") + '\n');
+    const std::string file =
+        write_config(folder, "serve",
+                     "name: serving\ndeploy:\n  model: digits\n  listen: \"127.0.0.1:0\"\n  "
+                     "timeout: 30s\n  checkpoint: " +
+                         checkpoint + "\n  replicas: " + std::to_string(replicas) +
+                         "\n  isolation: " + (arrangement.isolated ? "process" : "none") + '\n');
     PipelineOptions options;
     options.node.log_descriptor = std::getenv("TROUPE_TEST_LOG") != nullptr ? 2 : -1;
     options.runs = folder + (arrangement.isolated     ? "/isolated"
@@ -303,7 +304,7 @@ std::string serve_under_faults(const Arrangement& arrangement, std::chrono::seco
   // It must have been what it says.
   if (fault.empty() && killer.killed() * kill_every < seconds / 2) fault = "too few were killed";
   if (fault.empty() && changes < 4) fault = "too few changes of version";
-  if (fault.empty() && load.overloaded() > load.answered() / 20)
+  if (fault.empty() && load.overloaded() > load.answered() / (arrangement.front_ends ? 20 : 1000))
     fault = "too many were told to come again";
   const std::string end = served.stop();
   return fault.empty() ? end : fault;
