@@ -150,15 +150,24 @@ std::string checkpoint_name(std::uint64_t step) {
   return std::string{name_prefix} + std::string(name_digits - digits.size(), '0') + digits;
 }
 
+std::vector<std::uint64_t> checkpoint_steps(FileSystem& files, const std::string& parent) {
+  std::vector<std::uint64_t> steps;
+  for (const std::string& name : files.list(parent)) {
+    if (name.size() != name_prefix.size() + name_digits || !name.starts_with(name_prefix) ||
+        name.find_first_not_of("0123456789", name_prefix.size()) != std::string::npos)
+      continue;
+    steps.push_back(std::stoull(name.substr(name_prefix.size())));
+  }
+  std::ranges::sort(steps);
+  return steps;
+}
+
 FoundCheckpoint find_newest_checkpoint(FileSystem& files, const std::string& parent) {
-  std::vector<std::string> names = files.list(parent);
-  std::erase_if(names, [](const std::string& name) {
-    return name.size() != name_prefix.size() + name_digits || !name.starts_with(name_prefix) ||
-           name.find_first_not_of("0123456789", name_prefix.size()) != std::string::npos;
-  });
-  std::ranges::sort(names, std::greater{});
+  std::vector<std::uint64_t> steps = checkpoint_steps(files, parent);
+  std::ranges::reverse(steps);
   FoundCheckpoint found;
-  for (const std::string& name : names) {
+  for (const std::uint64_t named : steps) {
+    const std::string name = checkpoint_name(named);
     try {
       std::string folder = parent;
       folder.append("/").append(name);

@@ -40,6 +40,9 @@ Checkpoint read_checkpoint(FileSystem& files, const std::string& folder);
 /// "step-" and twelve digits. @throws Error bad_input for steps of 10^12 or more.
 std::string checkpoint_name(std::uint64_t step);
 
+/// The steps of a folder's checkpoints by their names, growing, whether they verify or not; other names are passed over.
+std::vector<std::uint64_t> checkpoint_steps(FileSystem& files, const std::string& parent);
+
 struct FoundCheckpoint {
   struct Refusal {
     std::string name, reason;

@@ -5,7 +5,9 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "actors/checkpointer/old_versions.hpp"
 #include "actors/checkpointer/save_version.hpp"
 #include "actors/job/membership.hpp"
 #include "actors/job/training_job.hpp"
@@ -15,6 +17,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/shared_memory.hpp"
 #include "runtime/registry.hpp"
+#include "runtime/telemetry/log.hpp"
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
 #include "serialization/schema/training.capnp.h"
@@ -28,7 +31,9 @@ using namespace runtime;
 class Checkpointer final : public Actor {
  public:
   Checkpointer(Context& context, const Parameters& with)
-      : context_{context}, membership_{context, with.text("coordinator"), "checkpointer"} {}
+      : context_{context},
+        keep_{static_cast<std::uint64_t>(with.integer("keep_checkpoints"))},
+        membership_{context, with.text("coordinator"), "checkpointer"} {}
 
   void handles(Handlers& on) override {
     on.ask<wire::SaveVersion>(
@@ -36,9 +41,15 @@ class Checkpointer final : public Actor {
   }
 
  private:
+  struct Outcome {
+    SavedCheckpoint saved;
+    std::string not_removed;  // why older ones are still there
+  };
+
   void save(const Frame& frame, Reply reply) {
     std::string text, memory, folder;
-    std::uint64_t version = 0;
+    std::uint64_t version = 0, keep = 0;
+    std::vector<std::uint64_t> needed;
     serialization::TrainingRecord record;
     serialization::read_head<wire::SaveVersion>(frame, [&](wire::SaveVersion::Reader head) {
       text = head.getJob();
@@ -53,6 +64,8 @@ class Checkpointer final : public Actor {
         record.metrics.push_back({metric.getName(), metric.getStep(), metric.getValue()});
       for (const auto fact : head.getMachine())
         record.machine.push_back({fact.getKey(), fact.getValue()});
+      if (head.getRemoveOld()) keep = keep_;
+      for (const std::uint64_t step : head.getNeeded()) needed.push_back(step);
     });
     if (!job_ || job_->text() != text) job_ = std::make_shared<TrainingJob>(text);
     record.seed = job_->spec().seed;
@@ -60,17 +73,26 @@ class Checkpointer final : public Actor {
     context_.executor({.name = "save"})
         .run_as(
             "save version " + std::to_string(version),
-            [job = job_, shared = context_.memory(memory), version, folder,
-             record = std::move(record)] {
+            [job = job_, shared = context_.memory(memory), version, folder, keep,
+             needed = std::move(needed), record = std::move(record)] {
               auto slots = VersionSlots::find(shared->writable_bytes(), job->id());
               if (!slots) throw Error{ErrorCode::bad_input, "the job is not there any more"};
               const auto held = slots->hold(version);
               if (!held)
                 throw Error{ErrorCode::bad_input,
                             "version " + std::to_string(version) + " is not there any more"};
-              return save_version(posix_files(), *job, *held, folder, record);
+              Outcome outcome{save_version(posix_files(), *job, *held, folder, record), {}};
+              try {
+                remove_old_versions(posix_files(), folder, keep, needed);
+              } catch (const Error& error) {
+                outcome.not_removed = error.what();
+              }
+              return outcome;
             },
-            [asker, version](const SavedVersion& saved) {
+            [this, asker, version](const Outcome& outcome) {
+              const auto& [saved, not_removed] = outcome;
+              if (!not_removed.empty())
+                context_.log().warning("older checkpoints were not removed", {{"why", not_removed}});
               asker->answer(serialization::make_frame<wire::VersionSaved>([&](auto head) {
                 head.setVersion(version);
                 head.setFolder(saved.folder);
@@ -87,6 +109,7 @@ class Checkpointer final : public Actor {
   }
 
   Context& context_;
+  const std::uint64_t keep_;
   std::shared_ptr<const TrainingJob> job_;
   Membership membership_;
 };
@@ -98,7 +121,13 @@ void add_checkpointer_type(Registry& registry) {
   type.name = "checkpointer";
   type.help = "Makes versions of a model durable while training goes on.";
   type.origin = "built-in";
-  type.parameters = {{"coordinator", ParameterType::path, "The job's coordinator."}};
+  ParameterSchema keep{
+      "keep_checkpoints", ParameterType::integer,
+      "So many checkpoints are kept, the newest ones, beside those that evaluation, early stopping or serving needs; 0: "
+      "all."};
+  keep.default_value = ParameterValue{std::int64_t{5}};
+  keep.minimum = 0;
+  type.parameters = {{"coordinator", ParameterType::path, "The job's coordinator."}, keep};
   type.make = [](Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
     return std::make_unique<Checkpointer>(context, with);
   };

@@ -24,7 +24,7 @@ void move_away(FileSystem& files, const std::string& folder) {
 
 }  // namespace
 
-SavedVersion save_version(FileSystem& files, const TrainingJob& job,
+SavedCheckpoint save_version(FileSystem& files, const TrainingJob& job,
                           const VersionSlots::Held& version, const std::string& parent,
                           TrainingRecord record) {
   record.step = version.version();

@@ -9,7 +9,7 @@
 
 namespace troupe::actors {
 
-struct SavedVersion {
+struct SavedCheckpoint {
   std::string folder;
   std::string state_hash;  ///< JOB-8, hexadecimal
 };
@@ -19,7 +19,7 @@ struct SavedVersion {
 ///
 /// @param record  its step is the version's
 /// @throws Error as write_checkpoint does.
-SavedVersion save_version(FileSystem& files, const TrainingJob& job,
+SavedCheckpoint save_version(FileSystem& files, const TrainingJob& job,
                           const VersionSlots::Held& version, const std::string& parent,
                           serialization::TrainingRecord record);
 

@@ -87,6 +87,10 @@ std::string to_text(PositionRange range) {
   return "positions " + std::to_string(range.first) + " to " + std::to_string(range.last - 1);
 }
 
+std::string unused_text(PositionRange range) {
+  return range.count() == 0 ? "no position is unused" : to_text(range) + " are unused";
+}
+
 std::string read_text(FileSystem& files, const std::string& path) {
   const FileBytes bytes = files.read(path, most_job_bytes);
   return {reinterpret_cast<const char*>(bytes.span().data()), bytes.span().size()};
@@ -134,6 +138,11 @@ std::string AuditReport::text() const {
                                            : std::string{}) +
             ")\n";
   }
+  for (std::size_t i = 1; i < machines.size(); ++i)
+    text += "from step " + std::to_string(machines[i].step) +
+            " on another machine computed (--new-machine): probe " +
+            serialization::to_hex(machines[i].probe) + ", before " +
+            serialization::to_hex(machines[i - 1].probe) + '\n';
   if (unused)
     text += unused->count() == 0 ? "unused at the end: none\n"
                                  : "unused at the end: " + to_text(*unused) + '\n';
@@ -163,6 +172,8 @@ AuditReport audit_ledger(FileSystem& files, const std::string& ledger, const std
   const Consumption consumption{data, header.seed};
   const std::uint64_t rows = header.batch / header.shards;
   report.steps = std::min(steps.value_or(reader.steps()), reader.steps());
+  for (const LedgerMachine& machine : reader.machines())
+    if (machine.step < report.steps) report.machines.push_back(machine);
   for (std::uint64_t step = 0; step < report.steps; ++step) {
     const LedgerEntry entry = reader.entry(step);
     for (std::uint32_t shard = 0; shard < header.shards; ++shard) {
@@ -178,7 +189,14 @@ AuditReport audit_ledger(FileSystem& files, const std::string& ledger, const std
   if (epochs > 0) {
     const Positions positions{static_cast<std::int64_t>(header.samples),
                               static_cast<std::int64_t>(header.batch), epochs, header.shards};
-    if (report.steps == positions.steps()) report.unused = positions.unused();
+    if (report.steps == positions.steps()) {
+      report.unused = positions.unused();
+      // Of a job without a version yet the last step may be noted, and its end not.
+      if (reader.unused() ? *reader.unused() != *report.unused : steps.has_value())
+        report.problems.push_back("at its end " + unused_text(*report.unused) +
+                                  ", the ledger notes " +
+                                  (reader.unused() ? unused_text(*reader.unused()) : "no end"));
+    }
   }
   return report;
 }

@@ -27,7 +27,9 @@ struct AuditReport {
   std::uint64_t different = 0;          ///< shards that differ
   std::vector<ShardDifference> first;   ///< of these the first ones, at most `most_named`
   std::optional<PositionRange> unused;  ///< at the job's end, if the steps reach it
-  std::vector<std::string> problems;    ///< what else is wrong, a line each
+  std::vector<LedgerMachine>
+      machines;  ///< whose bits these steps have: more than one where a job went on elsewhere
+  std::vector<std::string> problems;  ///< what else is wrong, a line each
 
   static constexpr std::size_t most_named = 5;
   bool ok() const { return different == 0 && problems.empty(); }
@@ -37,7 +39,7 @@ struct AuditReport {
 
 /// Recomputes from the prepared data what each shard of each step must have consumed (JOB-1), and compares it with what
 /// the ledger says it did. Of a shard that differs, it tries what would explain its digest: a record left out, one taken
-/// twice, two swapped.
+/// twice, two swapped. What is left over at the job's end must be what the ledger notes as unused.
 /// @param prepared  the folder of the prepared data
 /// @param steps     up to which step; those past the ledger's end are a problem. Nothing: all that it has
 /// @param epochs    of the job; 0 if it is counted in steps

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +26,7 @@
 #include "runtime/actor/executor.hpp"
 #include "runtime/actor/name_table.hpp"
 #include "runtime/base/clock.hpp"
+#include "runtime/base/error.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/telemetry/log.hpp"
 #include "serialization/frame_reader.hpp"
@@ -48,10 +50,17 @@ class Coordinator final : public Actor {
       : context_{context},
         folder_{with.text("run_folder")},
         cache_{with.text("prepared_folder")},
+        policy_{with.text("assign") == "least_loaded" ? SharePolicy::least_loaded
+                                                      : SharePolicy::round_robin},
+        fitting_within_{with.duration("fitting_within")},
+        new_machine_{with.boolean("new_machine")},
         promote_{promote},
         serving_folder_{with.text("serving_folder")},
         retraining_{context, folder_, [this](const RetrainJob& job) { begin(job); },
-                    [this] { return served_checkpoint(); }} {
+                    [this] { return served_checkpoint(); },
+                    [this](const std::string& why) {
+                      tell(Notice{"warning", why});
+                    }} {
     sections_.data = with.structure("data");
     sections_.preprocess = with.structure("preprocess");
     sections_.model = with.structure("model");
@@ -74,18 +83,15 @@ class Coordinator final : public Actor {
   void handles(Handlers& on) override {
     if (serving_) serving_->handles(on);
     on.tell<wire::Here>([this](const Frame& frame) {
-      JobMember member;
-      read_head<wire::Here>(frame, [&](wire::Here::Reader head) {
-        member = {head.getRole(), head.getPath(), head.getIncarnation()};
-      });
+      const JobMember member = read_here(frame);
       members_[member.path] = member;
-      run_->join(member);
+      if (run_) run_->join(member);
     });
     on.tell<wire::VersionReady>([this](const Frame& frame) {
       std::uint64_t job = 0;
       read_head<wire::VersionReady>(frame,
                                     [&](wire::VersionReady::Reader head) { job = head.getJob(); });
-      run_->hear_version(job);
+      if (run_) run_->hear_version(job);
     });
     on.tell<wire::JobFailed>([this](const Frame& frame) {
       std::uint64_t job = 0;
@@ -94,14 +100,21 @@ class Coordinator final : public Actor {
         job = head.getJob();
         reason = head.getReason();
       });
-      run_->hear_failure(job, reason);
+      if (run_) run_->hear_failure(job, reason);
+    });
+    on.tell<wire::Pace>([this](const Frame& frame) {
+      read_head<wire::Pace>(frame, [this](wire::Pace::Reader head) {
+        if (run_)
+          run_->hear_pace(head.getPath(), head.getIncarnation(), head.getJob(), head.getShards(),
+                          static_cast<double>(head.getNanoseconds()) * 1e-9);
+      });
     });
     retraining_.handles(on);
   }
 
   /// Asked to end in mid-training, it saves where the job stands.
   bool stopping() override {
-    return !run_->save_at_end([this] { context_.end(); });
+    return !run_ || !run_->save_at_end([this] { context_.end(); });
   }
 
  private:
@@ -146,8 +159,7 @@ class Coordinator final : public Actor {
 
   /// The job of the config, or what is left of it: its result.
   void begin_first() {
-    JobRunOptions options{sections_, folder_, cache_};
-    start(std::move(options),
+    start(options(sections_, folder_),
           {[this](JobEvent event) { tell(std::move(event)); },
            [this](const JobResult& result) {
              if (serving_ && !result.gate_passed)
@@ -170,12 +182,12 @@ class Coordinator final : public Actor {
   /// One that follows, on what was said of the versions before it.
   void begin(const RetrainJob& job) {
     const std::uint64_t number = job.number;
-    JobRunOptions options{retraining_.sections(sections_, job), retraining_.folder(number), cache_};
-    options.served = job.served;
-    retraining_.describe(number, job_json(options.sections));
+    JobRunOptions with = options(retraining_.sections(sections_, job), retraining_.folder(number));
+    with.served = job.served;
+    retraining_.describe(number, job_json(with.sections));
     tell(Notice{"info", "job " + std::to_string(number) + " begins, on " +
                             std::to_string(job.records) + " labelled records more: " + job.reason});
-    start(std::move(options),
+    start(std::move(with),
           {[this](JobEvent event) { tell(std::move(event)); },
            [this, number](const JobResult& result) {
              if (!result.gate_passed)
@@ -202,9 +214,18 @@ class Coordinator final : public Actor {
     });
   }
 
-  void start(JobRunOptions options, JobRun::Listener listener) {
+  JobRunOptions options(JobSections sections, std::string folder) const {
+    JobRunOptions options{std::move(sections), std::move(folder), cache_};
+    options.policy = policy_;
+    options.fitting_within = fitting_within_;
+    options.new_machine = new_machine_;
+    options.serving_folder = serving_folder_;
+    return options;
+  }
+
+  void start(JobRunOptions with, JobRun::Listener listener) {
     if (run_) retire();
-    run_ = std::make_unique<JobRun>(context_, std::move(options), std::move(listener));
+    run_ = std::make_unique<JobRun>(context_, std::move(with), std::move(listener));
     run_->start();
     for (const auto& [path, member] : members_) run_->join(member);
   }
@@ -244,6 +265,9 @@ class Coordinator final : public Actor {
 
   Context& context_;
   const std::string folder_, cache_;
+  const SharePolicy policy_;
+  const Duration fitting_within_;
+  const bool new_machine_;
   const PromoteVersion promote_;
   const std::string serving_folder_;
   std::string
@@ -254,7 +278,7 @@ class Coordinator final : public Actor {
   Retraining retraining_;
   std::optional<Serving> serving_;
   std::optional<ReferenceLink> references_;
-  std::unique_ptr<JobRun> run_;
+  std::unique_ptr<JobRun> run_;  // none where a job could not begin: the disk is full
   std::deque<std::unique_ptr<JobRun>> retired_;
 };
 
@@ -289,6 +313,25 @@ void add_coordinator_type(Registry& registry, const SectionReaders& readers, Pro
   type.parameters.push_back(
       text_parameter("feedback_actor",
                      "Who is told what the data of a served version is like; empty: nobody.", ""));
+  ParameterSchema assign =
+      text_parameter("assign",
+                     "How shards are shared out among trainers: equally, or by their speed as "
+                     "measured while they compute. It changes "
+                     "no bit.",
+                     "round_robin");
+  assign.choices = {"round_robin", "least_loaded"};
+  type.parameters.push_back(std::move(assign));
+  ParameterSchema fitting_within{
+      "fitting_within", ParameterType::duration,
+      "How long another trainer is waited for when all that came compute other bits (JOB-6)."};
+  fitting_within.default_value = ParameterValue{Duration{10s}};
+  fitting_within.minimum = 0.001;
+  type.parameters.push_back(std::move(fitting_within));
+  ParameterSchema new_machine{"new_machine", ParameterType::boolean,
+                              "Whether a job that was begun elsewhere goes on here, though with "
+                              "other bits (--new-machine)."};
+  new_machine.default_value = ParameterValue{false};
+  type.parameters.push_back(std::move(new_machine));
   type.make = [promote = std::move(promote), formats = std::move(formats)](
                   Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
     return std::make_unique<Coordinator>(context, with, promote, formats);

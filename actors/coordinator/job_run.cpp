@@ -63,6 +63,11 @@ void JobRun::hear_failure(std::uint64_t job, const std::string& reason) {
   if (training_) training_->hear_failure(job, reason);
 }
 
+void JobRun::hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                       std::uint64_t shards, double seconds) {
+  if (training_) training_->hear_pace(path, incarnation, job, shards, seconds);
+}
+
 bool JobRun::save_at_end(std::function<void()> then) {
   if (!training_ || ended_ || training_->finished() || !training_->version().value_or(0))
     return false;
@@ -112,17 +117,26 @@ void JobRun::start() {
         end_stage(Stage::prepare, job_->report);
         train();
       },
-      [this](const std::exception_ptr& thrown) { fail_if_input(thrown); });
+      [this](const std::exception_ptr& thrown) { fail_if_final(thrown); });
   preparation_->start();
 }
 
-/// What is wrong with what was given stays wrong, however often it is tried.
-void JobRun::fail_if_input(const std::exception_ptr& thrown) {
+void JobRun::fail_if_final(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::bad_input && error.code() != ErrorCode::unsupported) throw;
+    if (!ends_job(error.code())) throw;
     fail(one_line(error.what()));
+  }
+}
+
+bool JobRun::write(const std::function<void()>& what) {
+  try {
+    what();
+    return true;
+  } catch (const Error&) {
+    fail_if_final(std::current_exception());
+    return false;
   }
 }
 
@@ -135,7 +149,11 @@ void JobRun::fail(const std::string& reason) {
 
 void JobRun::train() {
   const std::string pointer = job_->data_folder + '\n';
-  write_atomically(posix_files(), options_.folder + "/prepared", std::as_bytes(std::span{pointer}));
+  if (!write([&] {
+        write_atomically(posix_files(), options_.folder + "/prepared",
+                         std::as_bytes(std::span{pointer}));
+      }))
+    return;
   if (const auto& result = files_.result()) return end(*result);
   evaluation_.emplace(
       context_, job_->data_folder, or_empty(options_.sections.evaluate), job_->evaluate.parts,
@@ -147,15 +165,31 @@ void JobRun::train() {
   options.job = job_->job;
   options.memory = options_.memory;
   options.ledger = options_.folder + "/ledger";
+  options.machine = options_.folder + "/machine.json";
+  options.serving_folder = options_.serving_folder;
+  options.new_machine = options_.new_machine;
   options.checkpoints = checkpoints();
   options.record = job_->record;
+  options.policy = options_.policy;
+  options.probe = job_->probe;
+  options.fitting_within = options_.fitting_within;
   training_.emplace(context_, std::move(options),
                     Training::Listener{[this](const StepRecord& step) { hear_step(step); },
                                        [this](std::uint64_t version, const std::string& folder,
                                               const std::string&) { saved(version, folder); },
                                        [this](const std::string& reason) { fail(reason); },
-                                       [this] { look_for_end(); }});
+                                       [this] { look_for_end(); }, [this] { return needed(); },
+                                       [this](const std::string& text) {
+                                         listener_.tell(Notice{"warning", text});
+                                       }});
   begin_stage(Stage::train, job_->job->steps(), {});
+  if (const std::uint64_t staleness = job_->job->train().staleness; staleness > 0) {
+    const std::string exempt =
+        "aggregate: parameter_server: gradients may be " + std::to_string(staleness) +
+        " versions old, so that the weights depend on the trainers' timing (JOB-9)";
+    context_.log().warning(exempt);
+    listener_.tell(Notice{"warning", exempt});
+  }
   training_->start();
   for (const auto& [path, member] : members_) admit(member);
   find_saved();
@@ -168,7 +202,7 @@ void JobRun::admit(const JobMember& member) {
   } else if (member.role == "loader") {
     open_data(member);
   } else {
-    training_->join(member.role, member.path, member.incarnation);
+    training_->join(member);
   }
 }
 
@@ -261,7 +295,7 @@ void JobRun::measured(const EvaluationOrder& order, const Metrics& metrics) {
     served_has_ = metrics.values;
     return look_for_end();
   }
-  files_.add({order.step, order.split, metrics.values});
+  if (!write([&] { files_.add({order.step, order.split, metrics.values}); })) return;
   std::vector<std::pair<std::string, double>> shown;
   for (const std::string& name : job_->evaluate.metrics)
     shown.emplace_back(name, metrics.value(name));
@@ -286,26 +320,51 @@ bool JobRun::know_served(const std::string& split) {
   return served_has_.has_value();
 }
 
+JobRun::Course JobRun::course() const {
+  Course course;
+  std::vector<Measurement> values;
+  for (std::uint64_t step = 1; step <= job_->job->steps(); ++step) {
+    if (!is_evaluated(job_->job->train(), job_->job->samples(), step)) continue;
+    const MeasuredVersion* const version = files_.find(step, "validation");
+    if (version == nullptr) return course;
+    course.step = step;
+    if (!job_->evaluate.early_stopping) continue;
+    for (const auto& [name, value] : version->metrics)
+      if (name == job_->evaluate.early_stopping->metric) values.push_back({step, value});
+    course.decision = decide(*job_->evaluate.early_stopping, values);
+    if (course.decision.stop) return course;
+  }
+  course.complete = true;
+  return course;
+}
+
 /// The version that the job gives, once that is decided (JOB-7): by what was measured at each step where it had to be,
 /// in order, and nothing behind a step that is missing.
-std::optional<std::uint64_t> JobRun::chosen() {
+std::optional<std::uint64_t> JobRun::chosen() const {
   const std::uint64_t steps = job_->job->steps();
   if (job_->validation > 0) {
-    std::vector<Measurement> values;
-    for (std::uint64_t step = 1; step <= steps; ++step) {
-      if (!is_evaluated(job_->job->train(), job_->job->samples(), step)) continue;
-      const MeasuredVersion* const version = files_.find(step, "validation");
-      if (version == nullptr) return {};
-      if (!job_->evaluate.early_stopping) continue;
-      for (const auto& [name, value] : version->metrics)
-        if (name == job_->evaluate.early_stopping->metric) values.push_back({step, value});
-      const StoppingDecision decision = decide(*job_->evaluate.early_stopping, values);
-      if (decision.stop) return decision.best_step.value_or(step);
-    }
-    if (job_->evaluate.early_stopping)
-      return decide(*job_->evaluate.early_stopping, values).best_step.value_or(steps);
+    const auto [decision, step, complete] = course();
+    if (decision.stop) return decision.best_step.value_or(step);
+    if (!complete) return {};
+    if (job_->evaluate.early_stopping) return decision.best_step.value_or(steps);
   }
   return training_->finished() ? std::optional{steps} : std::nullopt;
+}
+
+/// Versions that are not measured yet, and the one that early stopping may go back to. The newest is kept anyway.
+std::optional<std::vector<std::uint64_t>> JobRun::needed() const {
+  if (!looked_) return {};
+  std::vector<std::uint64_t> steps;
+  if (job_->validation == 0) return steps;
+  const Course now = course();
+  if (now.decision.best_step) steps.push_back(*now.decision.best_step);
+  if (now.decision.stop) steps.push_back(now.step);
+  for (std::uint64_t step = now.step + 1; step <= training_->version().value_or(0); ++step) {
+    if (is_evaluated(job_->job->train(), job_->job->samples(), step) &&
+        files_.find(step, "validation") == nullptr)
+      steps.push_back(step);
+  }
+  return steps;
 }
 
 void JobRun::look_for_end() {
@@ -359,9 +418,12 @@ void JobRun::decide_gate(std::uint64_t version,
                 serialization::read_checkpoint(posix_files(), folder).manifest.state_hash);
           },
           [this, version, passed = why.empty(), text](const std::string& hash) {
-            files_.set_result({version, checkpoint(version), hash, passed, text});
-            end(*files_.result());
-          });
+            if (write([&] {
+                  files_.set_result({version, checkpoint(version), hash, passed, text});
+                }))
+              end(*files_.result());
+          },
+          [this](const std::exception_ptr& thrown) { fail_if_final(thrown); });
 }
 
 void JobRun::end(const JobResult& result) {

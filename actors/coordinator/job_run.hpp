@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -15,23 +16,23 @@
 #include "actors/coordinator/job_files.hpp"
 #include "actors/coordinator/prepared_job.hpp"
 #include "actors/coordinator/training.hpp"
+#include "actors/evaluator/early_stopping.hpp"
+#include "actors/job/membership.hpp"
 #include "actors/report/job_event.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/base/clock.hpp"
 
 namespace troupe::actors {
 
-/// Who takes part in a job, from wire::Here.
-struct JobMember {
-  std::string role, path;
-  std::uint64_t incarnation = 0;
-};
-
 struct JobRunOptions {
   JobSections sections;
   std::string folder;  ///< of this job's files; it must be there
   std::string cache;   ///< where prepared data is kept
   std::string memory = "versions";
+  SharePolicy policy = SharePolicy::round_robin;
+  std::string serving_folder = {};  ///< with the list of served versions; empty: none is
+  bool new_machine = false;         ///< it goes on here, though with other bits
+  Duration fitting_within = std::chrono::seconds{10};  ///< as TrainingOptions says
   /// The checkpoint of what is served, which is measured on the split that decides: the job's version must not be worse.
   /// Empty: nothing is served.
   std::string served = {};
@@ -60,6 +61,9 @@ class JobRun {
   void join(const JobMember& member);
   void hear_version(std::uint64_t job);
   void hear_failure(std::uint64_t job, const std::string& reason);
+  /// What a trainer tells of its speed.
+  void hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                 std::uint64_t shards, double seconds);
   /// Saves where training stands and calls `then`; false, without a call: there is nothing to save.
   bool save_at_end(std::function<void()> then);
   /// Another job takes the memory: from now on it does nothing. It must live as long as answers may come.
@@ -73,7 +77,10 @@ class JobRun {
   std::string checkpoint(std::uint64_t step) const;
   void begin_stage(Stage stage, std::uint64_t total, std::string what);
   void end_stage(Stage stage, std::string summary);
-  void fail_if_input(const std::exception_ptr& thrown);
+  /// Ends the job with what was thrown, if that stays so (ends_job). @throws it else.
+  void fail_if_final(const std::exception_ptr& thrown);
+  /// Whether a file could be written; else the job has failed.
+  bool write(const std::function<void()>& what);
   void fail(const std::string& reason);
   void train();
   void admit(const JobMember& member);
@@ -85,7 +92,15 @@ class JobRun {
   void measured(const EvaluationOrder& order, const Metrics& metrics);
   void not_measured(const EvaluationOrder& order, const std::string& reason);
   bool know_served(const std::string& split);
-  std::optional<std::uint64_t> chosen();
+  /// What early stopping says by what was measured, in order, up to a version that is not measured yet.
+  struct Course {
+    StoppingDecision decision;
+    std::uint64_t step = 0;  ///< of the last one that counted
+    bool complete = false;   ///< all were measured
+  };
+  Course course() const;
+  std::optional<std::uint64_t> chosen() const;
+  std::optional<std::vector<std::uint64_t>> needed() const;
   void look_for_end();
   void decide_gate(std::uint64_t version,
                    const std::vector<std::pair<std::string, double>>& values);

@@ -9,6 +9,7 @@
 #include "actors/loader/preparation.hpp"
 #include "actors/loader/prepared_data.hpp"
 #include "actors/model/model_spec.hpp"
+#include "actors/trainer/probe.hpp"
 #include "gpu/cpu_device.hpp"
 #include "runtime/base/error.hpp"
 #include "serialization/sha256.hpp"
@@ -83,9 +84,12 @@ PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const st
 
   Json job = Json::parse(training_job_text(sections.seed, result.training, chain.out_shape(),
                                            data.classes(), model_text, train.dump()));
+  job["input"] = {{"prepared", Json::parse(prepared_json(manifest))},
+                  {"preprocess", section(sections.preprocess)}};
   // Jobs of one run are told apart by their texts, also if nothing that is kept in them differs.
   if (sections.number > 0) job["number"] = sections.number;
   result.job = std::make_shared<TrainingJob>(job.dump());
+  result.probe = probe_here(*result.job);
 
   Json config;
   config["data"] = section(sections.data);
@@ -99,6 +103,7 @@ PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const st
   result.record.data_fingerprint = serialization::sha256_from_hex(data.fingerprint());
   for (const auto& [key, value] : gpu::make_cpu_device()->machine_record())
     result.record.machine.push_back({key, value});
+  result.record.machine.push_back({"probe", serialization::to_hex(result.probe)});
   return result;
 }
 

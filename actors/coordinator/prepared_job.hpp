@@ -10,6 +10,7 @@
 #include "actors/loader/data_format.hpp"
 #include "runtime/base/file.hpp"
 #include "serialization/manifest.hpp"
+#include "serialization/xxh3.hpp"
 
 namespace troupe::actors {
 
@@ -36,6 +37,7 @@ struct PreparedJob {
   std::string report;  ///< what was done to the data, a line
   std::shared_ptr<const TrainingJob> job;
   EvaluateSpec evaluate;
+  serialization::Xxh3Digest probe{};     ///< what a machine makes of it that may compute it (JOB-6)
   serialization::TrainingRecord record;  ///< what each checkpoint says, but for step and metrics
 };
 

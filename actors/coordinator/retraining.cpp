@@ -147,11 +147,13 @@ const RetrainJob* RetrainJobs::promoted() const {
 }
 
 Retraining::Retraining(Context& context, std::string run_folder, OnFrozen on_frozen,
-                       std::function<std::string()> served)
+                       std::function<std::string()> served,
+                       std::function<void(const std::string&)> on_stuck)
     : context_{context},
       run_folder_{std::move(run_folder)},
       on_frozen_{std::move(on_frozen)},
       served_{std::move(served)},
+      on_stuck_{std::move(on_stuck)},
       jobs_{RetrainJobs::read(posix_files(), run_folder_)} {}
 
 void Retraining::handles(Handlers& on) {
@@ -181,15 +183,31 @@ void Retraining::hear(const Frame& frame, Reply reply) {
   });
 }
 
+void Retraining::write(std::string label, std::function<void()> what, std::function<void()> then) {
+  context_.executor({.name = "retraining"})
+      .run_as(std::move(label), std::move(what), std::move(then),
+              [this](const std::exception_ptr& thrown) {
+                try {
+                  std::rethrow_exception(thrown);
+                } catch (const Error& error) {
+                  if (error.code() != ErrorCode::exhausted) throw;
+                  const std::string why =
+                      one_line(error.what()) +
+                      ": no job follows until there is room and the node is started again";
+                  context_.log().error(why);
+                  on_stuck_(why);
+                }
+              });
+}
+
 /// Writes the jobs down as they are now, behind what is being written.
 void Retraining::keep(std::function<void()> then) {
-  context_.executor({.name = "retraining"})
-      .run_as(
-          "write down which jobs there are",
-          [path = path_in(run_folder_), text = jobs_.json()] {
-            write_atomically(posix_files(), path, std::as_bytes(std::span{text}));
-          },
-          std::move(then));
+  write(
+      "write down which jobs there are",
+      [path = path_in(run_folder_), text = jobs_.json()] {
+        write_atomically(posix_files(), path, std::as_bytes(std::span{text}));
+      },
+      std::move(then));
 }
 
 void Retraining::go_on() {
@@ -201,10 +219,9 @@ void Retraining::freeze() {
   const RetrainJob* const wanted = jobs_.wanted();
   if (!idle_ || freezing_ != 0 || wanted == nullptr) return;
   freezing_ = wanted->number;
-  context_.executor({.name = "retraining"})
-      .run_as(
-          "make the job's folder", [to = folder(freezing_)] { make_folder(posix_files(), to); },
-          [this, job = *wanted] { ask_for_snapshot(job); });
+  write(
+      "make the job's folder", [to = folder(freezing_)] { make_folder(posix_files(), to); },
+      [this, job = *wanted] { ask_for_snapshot(job); });
 }
 
 void Retraining::ask_for_snapshot(const RetrainJob& wanted) {
@@ -251,13 +268,12 @@ void Retraining::again(const std::string& why, bool refused) {
 }
 
 void Retraining::describe(std::uint64_t number, std::string job_json) {
-  context_.executor({.name = "retraining"})
-      .run_as(
-          "describe the job",
-          [path = folder(number) + "/job.json", text = std::move(job_json)] {
-            write_atomically(posix_files(), path, std::as_bytes(std::span{text}));
-          },
-          [] {});
+  write(
+      "describe the job",
+      [path = folder(number) + "/job.json", text = std::move(job_json)] {
+        write_atomically(posix_files(), path, std::as_bytes(std::span{text}));
+      },
+      [] {});
 }
 
 void Retraining::end(std::uint64_t number, State state, const std::string& why,

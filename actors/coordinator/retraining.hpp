@@ -76,8 +76,11 @@ class Retraining {
 
   /// @param on_frozen  a job can begin; told only after go_on()
   /// @param served  the checkpoint of what is served now, with which the job's version is compared
+  /// @param on_stuck  the disk is full: a job that follows stays where it is until the node is started again, while what
+  ///                  is served is served on
   Retraining(runtime::Context& context, std::string run_folder, OnFrozen on_frozen,
-             std::function<std::string()> served);
+             std::function<std::string()> served,
+             std::function<void(const std::string& why)> on_stuck);
 
   /// Adds wire::RetrainWanted.
   void handles(runtime::Handlers& on);
@@ -100,6 +103,7 @@ class Retraining {
 
  private:
   void hear(const runtime::Frame& frame, runtime::Reply reply);
+  void write(std::string label, std::function<void()> what, std::function<void()> then);
   void keep(std::function<void()> then);
   void freeze();
   void ask_for_snapshot(const RetrainJob& wanted);
@@ -110,6 +114,7 @@ class Retraining {
   const std::string run_folder_;
   OnFrozen on_frozen_;
   std::function<std::string()> served_;
+  std::function<void(const std::string&)> on_stuck_;
   RetrainJobs jobs_;
   bool idle_ = false;           // no job runs
   std::uint64_t freezing_ = 0;  // the job whose snapshot was asked for

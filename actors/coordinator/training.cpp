@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <cstring>
-#include <map>
+#include <span>
 #include <utility>
 
+#include "actors/coordinator/version_list.hpp"
+#include "actors/report/machine_file.hpp"
 #include "runtime/actor/executor.hpp"
 #include "runtime/actor/name_table.hpp"
 #include "runtime/base/error.hpp"
@@ -30,6 +32,16 @@ namespace {
 constexpr Duration look_every = 100ms;
 constexpr Duration save_within = 5min;
 constexpr Duration save_again_after = 100ms;
+/// A trainer that was so slow that it has no shards is tried again after so long.
+constexpr Duration forget_slow_after = 30s;
+/// A step must become so much shorter for shards to be shared out anew: a trainer that computes others than before has
+/// to ask for their batches.
+constexpr double worth_sharing_again = 0.9;
+constexpr unsigned most_save_refusals = 50;  // in a row
+
+MachineFacts probe_fact(const serialization::Xxh3Digest& probe) {
+  return {{"probe", serialization::to_hex(probe)}};
+}
 
 LedgerHeader ledger_header(const TrainingOptions& options) {
   LedgerHeader header;
@@ -41,36 +53,79 @@ LedgerHeader ledger_header(const TrainingOptions& options) {
   return header;
 }
 
-/// Puts the state to go on from into a slot, unless the job is in memory already: somebody's end before this one's.
-/// JOB-6: a job goes on where its record of the machine holds; elsewhere its bits would be others.
-void check_machine(const serialization::TrainingRecord& was,
-                   const serialization::TrainingRecord& is) {
-  std::map<std::string, std::pair<std::string, std::string>> facts;
-  for (const auto& fact : was.machine) facts[fact.key].first = fact.value;
-  for (const auto& fact : is.machine) facts[fact.key].second = fact.value;
-  for (const auto& [key, values] : facts) {
-    const auto& [then, now] = values;
-    if (then == now) continue;
-    throw Error{ErrorCode::bad_input,
-                "the checkpoint of step " + std::to_string(was.step) + " was made with " + key +
-                    " " + (then.empty() ? "absent" : then) + ", here it is " +
-                    (now.empty() ? "absent" : now) + ": the job would go on with other bits"};
+/// What the ledger says of who computed the steps before `step`: a probe, or nothing.
+/// @throws Error bad_input if it does not have these steps.
+MachineFacts noted_machine(const TrainingOptions& options, std::uint64_t step, FileSystem& files) {
+  MachineFacts noted;
+  const std::string expected = options.ledger + ": expected " + std::to_string(step) +
+                               " steps, as the newest checkpoint has, got ";
+  if (files.kind(options.ledger) == PathKind::none) {
+    if (step > 0) throw Error{ErrorCode::bad_input, expected + "no ledger"};
+    return noted;
   }
+  const LedgerReader ledger{files, options.ledger};
+  if (ledger.steps() < step)
+    throw Error{ErrorCode::bad_input, expected + std::to_string(ledger.steps()) +
+                                          (ledger.fault() ? "; " + *ledger.fault() : "")};
+  for (const LedgerMachine& machine : ledger.machines())
+    if (machine.step <= step) noted = {{"probe", serialization::to_hex(machine.probe)}};
+  return noted;
+}
+
+/// JOB-6: a job goes on where its record of the machine holds; elsewhere its bits would be others, which is accepted or
+/// refused. What holds from here on is written down.
+void check_machine(const TrainingOptions& options, const serialization::Checkpoint* from,
+                   FileSystem& files) {
+  const std::uint64_t step = from != nullptr ? from->manifest.record.step : 0;
+  MachineFacts was = read_machine(files, options.machine);
+  if (was.empty() && from != nullptr) was = from->manifest.record.machine;
+  std::string where = options.machine;
+  // Of a job that begins nothing is said yet.
+  std::string difference = was.empty() ? "" : machine_difference(was, options.record.machine);
+  const MachineFacts noted = noted_machine(options, step, files);
+  if (difference.empty()) {
+    where = options.ledger;
+    difference = machine_difference(noted, noted.empty() ? noted : probe_fact(options.probe));
+  }
+  if (!difference.empty() && !options.new_machine)
+    throw Error{ErrorCode::bad_input, where + ": the job was computed with " + difference +
+                                          ": it would go on with other bits, from step " +
+                                          std::to_string(step) + " on; --new-machine accepts that"};
+  const std::string json = machine_json(options.record.machine) + '\n';
+  write_atomically(files, options.machine, std::as_bytes(std::span{json}));
+}
+
+/// With what may be served again. Nothing, so that all stay, where that cannot be known.
+std::optional<std::vector<std::uint64_t>> still_needed(
+    FileSystem& files, const TrainingOptions& options,
+    std::optional<std::vector<std::uint64_t>> needed) {
+  if (!needed) return needed;
+  try {
+    for (const std::uint64_t step :
+         listed_steps(files, options.serving_folder, options.checkpoints))
+      needed->push_back(step);
+  } catch (const Error&) {  // the list is the deployer's, and told of there
+    needed.reset();
+  }
+  return needed;
 }
 
 struct Standing {
   std::uint64_t version = 0;
   bool in_memory = false;  ///< the job went on, and so does its ledger
 };
+/// Puts the state to go on from into a slot, unless the job is in memory already: somebody's end before this one's.
 Standing begin(const TrainingOptions& options, SharedMemory& memory, FileSystem& files) {
   const TrainingJob& job = *options.job;
   if (const auto slots = VersionSlots::find(memory.writable_bytes(), job.id())) {
     if (const auto newest = slots->newest()) return {*newest, true};
   }
   std::optional<serialization::Checkpoint> checkpoint;
-  if (files.kind(options.checkpoints) == PathKind::folder)
+  if (files.kind(options.checkpoints) == PathKind::folder) {
+    remove_temporaries(files, options.checkpoints);  // nobody saves yet
     checkpoint = serialization::find_newest_checkpoint(files, options.checkpoints).checkpoint;
-  if (checkpoint) check_machine(checkpoint->manifest.record, options.record);
+  }
+  check_machine(options, checkpoint ? &*checkpoint : nullptr, files);
   VersionSlots slots =
       VersionSlots::make(memory.writable_bytes(), job.id(), job.layout().slot_bytes, job.shards());
   auto first = slots.begin_write();
@@ -98,7 +153,8 @@ Training::Training(Context& context, TrainingOptions options, Listener listener)
 
 Training::~Training() {
   for (const auto& [path, member] : members_) context_.unwatch(member.watch);
-  if (timer_ != 0) context_.cancel(timer_);
+  for (const std::uint64_t timer : {timer_, fitting_timer_})
+    if (timer != 0) context_.cancel(timer);
 }
 
 void Training::start() {
@@ -109,7 +165,11 @@ void Training::start() {
           [this](Standing standing) {
             if (retired_) return;
             slots_ = VersionSlots::find(memory_->writable_bytes(), options_.job->id());
-            open_ledger(standing.in_memory ? std::nullopt : std::optional{standing.version});
+            try {
+              open_ledger(standing.in_memory ? std::nullopt : std::optional{standing.version});
+            } catch (const Error& error) {
+              return fail(error);
+            }
             context_.log().info("the job stands",
                                 {{"step", standing.version}, {"steps", options_.job->steps()}});
             started();
@@ -117,12 +177,15 @@ void Training::start() {
           [this](const std::exception_ptr& thrown) {
             try {
               std::rethrow_exception(thrown);
-            } catch (const Error& error) {  // what is wrong with what was given stays wrong
-              if (error.code() != ErrorCode::bad_input) throw;
-              stopped_ = true;
-              listener_.on_failed(error.what());
+            } catch (const Error& error) {
+              fail(error);
             }
           });
+}
+
+void Training::fail(const Error& error) {
+  if (!ends_job(error.code())) throw error;
+  if (!retired_) hear_failure(options_.job->id(), one_line(error.what()));
 }
 
 void Training::open_ledger(std::optional<std::uint64_t> steps) {
@@ -133,6 +196,13 @@ void Training::open_ledger(std::optional<std::uint64_t> steps) {
   } else {
     ledger_.emplace(LedgerWriter::open(files, options_.ledger, header, steps));
   }
+  ledger_->set_machine(options_.probe);
+}
+
+/// The last step is in it: what is left over is noted, and nothing follows.
+void Training::end_ledger() {
+  if (ledger_->ended() || ledger_->steps() < options_.job->steps()) return;
+  ledger_->end(unused_positions(options_.job->train(), options_.job->samples()));
 }
 
 void Training::started() {
@@ -168,26 +238,69 @@ std::optional<std::uint64_t> Training::version() const {
   return started_ ? slots_->newest() : std::nullopt;
 }
 
-void Training::join(const std::string& role, const std::string& path, std::uint64_t incarnation) {
+void Training::join(const JobMember& who) {
+  const auto& [role, path, incarnation, job, probe] = who;
   auto [at, fresh] = members_.try_emplace(path);
   Member& member = at->second;
-  if (!fresh && member.incarnation == incarnation && member.role == role) return;
+  const std::string shown = job == options_.job->id() ? probe : std::string{};
+  if (!fresh && member.incarnation == incarnation && member.role == role) {
+    if (shown.empty() || shown == member.probe) return;
+    member.probe = shown;
+    if (started_) share();
+    return;
+  }
   if (!fresh) context_.unwatch(member.watch);
-  member = {role, incarnation, 0, context_.ref(path), 1.0};
-  member.watch = context_.watch(member.ref, [this, path, incarnation](const Change& change) {
-    if (change.up || change.incarnation < incarnation) return;
-    const auto gone = members_.find(path);
-    if (gone == members_.end() || gone->second.incarnation != incarnation) return;
-    const bool trainer = gone->second.role == "trainer";
-    context_.unwatch(gone->second.watch);
-    members_.erase(gone);
-    if (trainer) share();
-  });
+  member = {};
+  member.role = role;
+  member.incarnation = incarnation;
+  member.ref = context_.ref(path);
+  member.probe = shown;
+  member.watch = context_.watch(
+      member.ref, [this, path = path, incarnation = incarnation](const Change& change) {
+        if (change.up || change.incarnation < incarnation) return;
+        const auto gone = members_.find(path);
+        if (gone == members_.end() || gone->second.incarnation != incarnation) return;
+        const bool trainer = gone->second.role == "trainer";
+        context_.unwatch(gone->second.watch);
+        members_.erase(gone);
+        if (trainer) share();
+      });
   if (!started_) return;
   if (role == "checkpointer") {
     save_next();
+  } else if (role == "trainer" && shown.empty()) {
+    send_plan(member, {});  // what to compute the probe of; nothing changes for the others
   } else {
     share();
+  }
+}
+
+bool Training::admitted(const Member& member) const {
+  return member.role == "trainer" && member.probe == serialization::to_hex(options_.probe);
+}
+
+void Training::refuse(const std::string& path, Member& member) {
+  member.refused = true;
+  refusal_ = path + ": expected a machine with probe " + serialization::to_hex(options_.probe) +
+             ", got " + member.probe + ": it computes other bits, and gets no shards";
+  context_.log().error(refusal_);
+  if (listener_.on_notice) listener_.on_notice(refusal_);
+}
+
+void Training::look_for_fitting() {
+  bool refused = false, may_fit = false;
+  for (const auto& [path, member] : members_) {
+    if (member.role != "trainer") continue;
+    refused = refused || member.refused;
+    may_fit = may_fit || !member.refused;
+  }
+  if (!refused || may_fit) {
+    if (fitting_timer_ != 0) context_.cancel(std::exchange(fitting_timer_, 0));
+  } else if (fitting_timer_ == 0) {
+    fitting_timer_ = context_.after(options_.fitting_within, [this] {
+      fitting_timer_ = 0;
+      hear_failure(options_.job->id(), refusal_);
+    });
   }
 }
 
@@ -199,22 +312,67 @@ void Training::set_loaders(std::vector<std::string> loaders) {
 
 void Training::share() {
   if (!started_ || stopped_) return;
-  std::vector<double> speeds;
-  for (const auto& [path, member] : members_)
-    if (member.role == "trainer") speeds.push_back(member.speed);
-  if (speeds.size() > options_.job->shards() && !std::exchange(warned_, true))
-    context_.log().warning("there are more trainers than shards: some have nothing to do",
-                           {{"trainers", speeds.size()}, {"shards", options_.job->shards()}});
-  const std::vector<Subtree> ranges = share_out(options_.job->shards(), speeds, options_.policy);
+  for (auto& [path, member] : members_)
+    if (!admitted(member) && !member.probe.empty() && !member.refused) refuse(path, member);
+  look_for_fitting();
+  const TrainingJob& job = *options_.job;
+  const std::vector<double> trainers = speeds();
+  // Synchronous: shards of every step. Asynchronous: whole steps in turn, of which so many may be in flight.
+  const std::uint64_t staleness = job.train().staleness;
+  const std::uint64_t most = staleness > 0 ? staleness + 1 : job.shards();
+  if (trainers.size() > most && !std::exchange(warned_, true))
+    context_.log().warning("there are more trainers than can work at once: some have nothing to do",
+                           {{"trainers", trainers.size()}, {"most", most}});
+  const std::vector<Subtree> shares = share_out(job.shards(), trainers, options_.policy);
   ++generation_;
-  std::size_t next = 0;
+  std::uint32_t next = 0;
   for (auto& [path, member] : members_) {
-    if (member.role == "trainer") send_plan(member, ranges[next++]);
-    if (member.role == "aggregator") send_plan(member, {});
+    if (!admitted(member)) {
+      if (member.role == "aggregator" || member.role == "trainer") send_plan(member, {});
+      continue;
+    }
+    if ((member.share.count == 0) != (shares[next].count == 0)) member.share_since = context_.now();
+    member.share = shares[next];
+    if (staleness > 0) {
+      send_plan(member, {{0, job.shards()}, static_cast<std::uint32_t>(trainers.size()), next});
+    } else {
+      send_plan(member, {member.share});
+    }
+    ++next;
   }
 }
 
-void Training::send_plan(Member& member, const Subtree& lease) {
+std::vector<double> Training::speeds() const {
+  std::vector<std::optional<double>> told;
+  for (const auto& [path, member] : members_)
+    if (admitted(member)) told.push_back(member.speed.value());
+  return filled_in(told);
+}
+
+void Training::hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                         std::uint64_t shards, double seconds) {
+  const auto at = members_.find(path);
+  if (!started_ || stopped_ || job != options_.job->id() || at == members_.end() ||
+      at->second.incarnation != incarnation)
+    return;
+  at->second.speed.add(shards, seconds);
+  if (options_.policy != SharePolicy::least_loaded || options_.job->train().staleness > 0) return;
+  for (auto& [other, member] : members_)
+    if (member.role == "trainer" && member.share.count == 0 &&
+        context_.now() - member.share_since > forget_slow_after)
+      member.speed = {};
+  const std::vector<double> now = speeds();
+  std::vector<Subtree> shares;
+  for (const auto& [other, member] : members_)
+    if (admitted(member)) shares.push_back(member.share);
+  const auto better = share_out(options_.job->shards(), now, options_.policy);
+  if (step_time(better, now) > worth_sharing_again * step_time(shares, now)) return;
+  context_.log().debug("shards are shared out anew",
+                       {{"since", path}, {"is at", *at->second.speed.value()}});
+  share();
+}
+
+void Training::send_plan(const Member& member, const Lease& lease) {
   std::string aggregator;
   for (const auto& [path, other] : members_)
     if (other.role == "aggregator") aggregator = path;
@@ -222,6 +380,7 @@ void Training::send_plan(Member& member, const Subtree& lease) {
   context_.tell<wire::TrainingPlan>(member.ref, make_frame<wire::TrainingPlan>([&](auto head) {
                                       if (!stopped_) head.setJob(options_.job->text());
                                       head.setMemory(options_.memory);
+                                      head.setAdmitted(admitted(member));
                                       head.setAggregator(aggregator);
                                       auto loaders =
                                           head.initLoaders(static_cast<unsigned>(loaders_.size()));
@@ -229,8 +388,10 @@ void Training::send_plan(Member& member, const Subtree& lease) {
                                         loaders.set(i, loaders_[i]);
                                       auto range = head.initLease();
                                       range.setGeneration(generation_);
-                                      range.setFirst(lease.first);
-                                      range.setCount(lease.count);
+                                      range.setFirst(lease.shards.first);
+                                      range.setCount(lease.shards.count);
+                                      range.setEvery(lease.every);
+                                      range.setTurn(lease.turn);
                                     }));
 }
 
@@ -248,7 +409,8 @@ void Training::retire() {
   started_ = false;
   for (const auto& [path, member] : members_) context_.unwatch(member.watch);
   members_.clear();
-  if (timer_ != 0) context_.cancel(std::exchange(timer_, 0));
+  for (std::uint64_t* const timer : {&timer_, &fitting_timer_})
+    if (*timer != 0) context_.cancel(std::exchange(*timer, 0));
   slots_.reset();
   ledger_.reset();
 }
@@ -273,11 +435,16 @@ void Training::hear_failure(std::uint64_t job, const std::string& reason) {
 void Training::collect() {
   if (!started_) return;
   std::vector<ShardDigest> digests(options_.job->shards());
-  while (const auto record = slots_->recorded(slots_->collected(), digests)) {
-    // The ledger may know it already: the coordinator before ended between the two lines.
-    if (ledger_->steps() == record->step) ledger_->append(record->step, digests, record->loss);
-    slots_->collected(record->step + 1);
-    if (listener_.on_step) listener_.on_step(*record);
+  try {
+    while (const auto record = slots_->recorded(slots_->collected(), digests)) {
+      // The ledger may know it already: the coordinator before ended between the two lines.
+      if (ledger_->steps() == record->step) ledger_->append(record->step, digests, record->loss);
+      slots_->collected(record->step + 1);
+      if (listener_.on_step) listener_.on_step(*record);
+    }
+    end_ledger();
+  } catch (const Error& error) {
+    return fail(error);
   }
   save_next();
 }
@@ -286,6 +453,12 @@ serialization::TrainingRecord Training::record() const {
   serialization::TrainingRecord record = options_.record;
   record.seed = options_.job->spec().seed;
   record.ledger_bytes = ledger_->size_bytes();
+  const std::vector<LedgerMachine>& machines = ledger_->machines();
+  for (std::size_t i = 1; i < machines.size(); ++i)
+    record.machine.push_back({new_machine_fact + std::to_string(i),
+                              "from step " + std::to_string(machines[i].step) + " on probe " +
+                                  serialization::to_hex(machines[i].probe) + ", before " +
+                                  serialization::to_hex(machines[i - 1].probe)});
   return record;
 }
 
@@ -301,45 +474,66 @@ void Training::save_next() {
     if (member.role == "checkpointer") checkpointer = &member;
   if (checkpointer == nullptr) return;
   saving_ = true;
-  const serialization::TrainingRecord saved = record();
-  const Frame order = make_frame<wire::SaveVersion>([&](auto head) {
-    head.setJob(options_.job->text());
-    head.setMemory(options_.memory);
-    head.setVersion(version);
-    head.setFolder(options_.checkpoints);
-    head.setConfig(saved.config);
-    head.setDataFingerprint(serialization::to_hex(saved.data_fingerprint));
-    head.setLedgerBytes(saved.ledger_bytes);
-    auto metrics = head.initMetrics(static_cast<unsigned>(saved.metrics.size()));
-    for (unsigned i = 0; i < saved.metrics.size(); ++i) {
-      metrics[i].setName(saved.metrics[i].name);
-      metrics[i].setStep(saved.metrics[i].step);
-      metrics[i].setValue(saved.metrics[i].value);
-    }
-    auto machine = head.initMachine(static_cast<unsigned>(saved.machine.size()));
-    for (unsigned i = 0; i < saved.machine.size(); ++i) {
-      machine[i].setKey(saved.machine[i].key);
-      machine[i].setValue(saved.machine[i].value);
-    }
-  });
   // What a checkpoint says of the ledger must be there when the checkpoint is.
   context_.executor({.name = "train"})
       .run_as(
-          "sync the ledger", [path = options_.ledger] { posix_files().sync(path); },
-          [this, version, order, to = checkpointer->ref] {
+          "sync the ledger",
+          [options = options_, needed = listener_.needed ? listener_.needed() : std::nullopt] {
+            posix_files().sync(options.ledger);
+            return still_needed(posix_files(), options, needed);
+          },
+          [this, version, saved = record(), to = checkpointer->ref](const auto& needed) {
             if (retired_) return;
-            context_.ask<wire::SaveVersion>(to, order, save_within,
+            context_.ask<wire::SaveVersion>(to, save_order(version, saved, needed), save_within,
                                             [this, version](const Answer& answer) {
                                               saving_ = false;
                                               hear_saved(version, answer);
                                             });
+          },
+          [this](const std::exception_ptr& thrown) {
+            try {
+              std::rethrow_exception(thrown);
+            } catch (const Error& error) {
+              fail(error);
+            }
           });
+}
+
+Frame Training::save_order(std::uint64_t version, const serialization::TrainingRecord& record,
+                           const std::optional<std::vector<std::uint64_t>>& needed) const {
+  return make_frame<wire::SaveVersion>([&](auto head) {
+    head.setJob(options_.job->text());
+    head.setMemory(options_.memory);
+    head.setVersion(version);
+    head.setFolder(options_.checkpoints);
+    head.setConfig(record.config);
+    head.setDataFingerprint(serialization::to_hex(record.data_fingerprint));
+    head.setLedgerBytes(record.ledger_bytes);
+    auto metrics = head.initMetrics(static_cast<unsigned>(record.metrics.size()));
+    for (unsigned i = 0; i < record.metrics.size(); ++i) {
+      metrics[i].setName(record.metrics[i].name);
+      metrics[i].setStep(record.metrics[i].step);
+      metrics[i].setValue(record.metrics[i].value);
+    }
+    auto machine = head.initMachine(static_cast<unsigned>(record.machine.size()));
+    for (unsigned i = 0; i < record.machine.size(); ++i) {
+      machine[i].setKey(record.machine[i].key);
+      machine[i].setValue(record.machine[i].value);
+    }
+    if (!needed) return;
+    head.setRemoveOld(true);
+    auto steps = head.initNeeded(static_cast<unsigned>(needed->size()));
+    for (unsigned i = 0; i < needed->size(); ++i) steps.set(i, (*needed)[i]);
+  });
 }
 
 void Training::hear_saved(std::uint64_t version, const Answer& answer) {
   if (!answer.ok()) {
     context_.log().warning("a version was not saved",
                            {{"version", version}, {"why", answer.failure().text}});
+    if (answer.failure().kind == FailureKind::refused && ++save_refusals_ > most_save_refusals)
+      return hear_failure(options_.job->id(), "version " + std::to_string(version) +
+                                                  " was not saved: " + answer.failure().text);
     context_.after(save_again_after, [this] { save_next(); });
     return;
   }
@@ -350,6 +544,7 @@ void Training::hear_saved(std::uint64_t version, const Answer& answer) {
                                                  hash = head.getStateHash();
                                                });
   if (retired_) return;
+  save_refusals_ = 0;
   saved_through_ = version;
   slots_->unpin(version);
   if (listener_.on_saved) listener_.on_saved(version, folder, hash);

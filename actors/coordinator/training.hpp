@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -9,13 +10,17 @@
 #include <vector>
 
 #include "actors/coordinator/leases.hpp"
+#include "actors/job/membership.hpp"
 #include "actors/job/training_job.hpp"
 #include "actors/report/ledger.hpp"
 #include "actors/versions/version_slots.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/handlers.hpp"
 #include "runtime/actor/ref.hpp"
+#include "runtime/base/clock.hpp"
+#include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
+#include "serialization/frame.hpp"
 #include "serialization/manifest.hpp"
 
 namespace troupe::runtime {
@@ -24,12 +29,24 @@ class SharedMemory;
 
 namespace troupe::actors {
 
+/// Whether an error ends the job: what is wrong with what was given stays wrong, and a disk stays full, however often a
+/// coordinator begins anew.
+constexpr bool ends_job(ErrorCode code) {
+  return code != ErrorCode::bug && code != ErrorCode::disconnected;
+}
+
 struct TrainingOptions {
   std::shared_ptr<const TrainingJob> job;
   std::string memory = "versions";       ///< that the node shares
   std::string ledger;                    ///< its file
+  std::string machine;                   ///< machine.json: with what the job goes on
+  bool new_machine = false;              ///< it goes on here, though with other bits
   std::string checkpoints;               ///< their folder
+  std::string serving_folder;            ///< with the list of served versions; empty: none is
   serialization::TrainingRecord record;  ///< what every checkpoint says beside its step and metrics
+  serialization::Xxh3Digest probe{};     ///< what a trainer's machine must make of the job (JOB-6)
+  /// When all trainers that came were refused: how long another one is waited for.
+  Duration fitting_within = std::chrono::seconds{10};
   SharePolicy policy = SharePolicy::round_robin;
 };
 
@@ -48,6 +65,10 @@ class Training {
     std::function<void(const std::string& reason)> on_failed;
     /// It was found where the job stands.
     std::function<void()> on_started;
+    /// The steps whose versions are still to be read, or to be gone back to. Nothing: that is not known yet.
+    std::function<std::optional<std::vector<std::uint64_t>>()> needed;
+    /// What people should know, a line.
+    std::function<void(const std::string& text)> on_notice;
   };
 
   Training(runtime::Context& context, TrainingOptions options, Listener listener);
@@ -57,10 +78,13 @@ class Training {
 
   /// Finds where the job stands, on the executor "train": in memory, else in the newest checkpoint, else at its start.
   void start();
-  /// From wire::Here.
-  void join(const std::string& role, const std::string& path, std::uint64_t incarnation);
+  /// A trainer is leased shards once its probe is the job's.
+  void join(const JobMember& who);
   void hear_version(std::uint64_t job);
   void hear_failure(std::uint64_t job, const std::string& reason);
+  /// From wire::Pace.
+  void hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                 std::uint64_t shards, double seconds);
   /// Loaders that have the data, by path.
   void set_loaders(std::vector<std::string> loaders);
   /// Members stop working on it.
@@ -82,16 +106,35 @@ class Training {
     std::uint64_t incarnation = 0;
     std::uint64_t watch = 0;
     runtime::Ref ref;
-    double speed = 1.0;
+    MeasuredSpeed speed = {};
+    Subtree share = {};          // of a trainer
+    TimePoint share_since = {};  // that long nothing, or not
+    std::string probe = {};      // hexadecimal; empty: not told yet
+    bool refused = false;
   };
 
   void open_ledger(std::optional<std::uint64_t> steps);
+  void end_ledger();
+  /// Ends the job where it would not help to begin anew. @throws error else.
+  void fail(const Error& error);
   void started();
   void collect();
   void save_next();
+  serialization::Frame save_order(std::uint64_t version,
+                                  const serialization::TrainingRecord& record,
+                                  const std::optional<std::vector<std::uint64_t>>& needed) const;
   void hear_saved(std::uint64_t version, const runtime::Answer& answer);
   void share();
-  void send_plan(Member& member, const Subtree& lease);
+  std::vector<double> speeds() const;
+  struct Lease {
+    Subtree shards;
+    std::uint32_t every = 1, turn = 0;
+  };
+  bool admitted(const Member& member) const;
+  void refuse(const std::string& path, Member& member);
+  /// Ends the job when all who came were refused, and nobody else comes.
+  void look_for_fitting();
+  void send_plan(const Member& member, const Lease& lease);
   void look();
 
   runtime::Context& context_;
@@ -103,8 +146,10 @@ class Training {
   std::map<std::string, Member> members_;
   std::vector<std::string> loaders_;
   std::uint64_t generation_ = 0;
+  unsigned save_refusals_ = 0;       // in a row
   std::uint64_t saved_through_ = 0;  // versions up to this one that had to be saved are
-  std::uint64_t timer_ = 0;
+  std::uint64_t timer_ = 0, fitting_timer_ = 0;
+  std::string refusal_;  // the last one
   bool started_ = false, saving_ = false, stopped_ = false, retired_ = false, warned_ = false;
 };
 

@@ -1,10 +1,13 @@
 #include "actors/coordinator/version_list.hpp"
 
+#include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
 
 #include "runtime/base/error.hpp"
+#include "serialization/checkpoint.hpp"
 
 namespace troupe::actors {
 namespace {
@@ -82,6 +85,22 @@ void VersionList::write() const {
   const Json json = {{"done", done_}, {"versions", all}};
   const std::string text = json.dump(1, ' ', false, Json::error_handler_t::replace) + '\n';
   write_atomically(files_, file_in(folder_), std::as_bytes(std::span{text}));
+}
+
+std::vector<std::uint64_t> listed_steps(FileSystem& files, const std::string& folder,
+                                        const std::string& checkpoints) {
+  namespace fs = std::filesystem;
+  std::vector<std::uint64_t> steps;
+  if (folder.empty() || files.kind(checkpoints) != PathKind::folder) return steps;
+  const VersionList list{files, folder};
+  for (const std::uint64_t step : serialization::checkpoint_steps(files, checkpoints)) {
+    const fs::path path = fs::path{checkpoints} / serialization::checkpoint_name(step);
+    const std::string name = path.lexically_normal().string();
+    if (std::ranges::any_of(list.versions(),
+                            [&](const auto& version) { return version.checkpoint == name; }))
+      steps.push_back(step);
+  }
+  return steps;
 }
 
 }  // namespace troupe::actors

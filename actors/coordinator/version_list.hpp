@@ -48,4 +48,9 @@ class VersionList {
   std::string done_;
 };
 
+/// The steps of those checkpoints below `checkpoints` that the list in `folder` names: they may be served again.
+/// @param folder  ""; there is no list. @throws Error as VersionList does.
+std::vector<std::uint64_t> listed_steps(FileSystem& files, const std::string& folder,
+                                        const std::string& checkpoints);
+
 }  // namespace troupe::actors

@@ -1,12 +1,26 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/ref.hpp"
+#include "serialization/frame.hpp"
+#include "serialization/xxh3.hpp"
 
 namespace troupe::actors {
+
+/// Who takes part in a job, as wire::Here tells it.
+struct JobMember {
+  std::string role, path;
+  std::uint64_t incarnation = 0;
+  std::uint64_t job = 0;  ///< that it was probed for
+  std::string probe;      ///< hexadecimal; empty: not computed yet (JOB-6)
+};
+/// @throws MalformedFrame as read_head() does.
+JobMember read_here(const serialization::Frame& frame);
 
 /// Makes an actor part of a job: tells the job's coordinator that it is here, at once and whenever the coordinator was
 /// started again. A member of its actor.
@@ -20,9 +34,20 @@ class Membership {
   /// Names nobody if there is none.
   const runtime::Ref& coordinator() const { return coordinator_; }
 
+  /// Tells what this machine makes of a job (JOB-6), at once and with each word from here on.
+  void show(std::uint64_t job, const serialization::Xxh3Digest& probe);
+
  private:
+  struct Shown {
+    std::uint64_t job;
+    serialization::Xxh3Digest probe;
+  };
+  void tell() const;
+
   runtime::Context& context_;
+  const std::string role_;
   runtime::Ref coordinator_;
+  std::optional<Shown> shown_;
 };
 
 }  // namespace troupe::actors

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "runtime/base/error.hpp"
-#include "runtime/base/positions.hpp"
 
 namespace troupe::actors {
 namespace {
@@ -73,6 +72,20 @@ void read_course(SpecReader& section, TrainSpec& spec) {
   with.finish();
 }
 
+std::uint64_t read_staleness(SpecReader& section) {
+  auto named = section.named("aggregate");
+  if (!named) return 0;
+  auto& [kind, with] = *named;
+  std::uint64_t staleness = 0;
+  if (kind == "parameter_server") {
+    staleness = static_cast<std::uint64_t>(with.integer("staleness", 4, 1, most_staleness));
+  } else if (kind != "allreduce") {
+    section.problem("aggregate", "expected allreduce or parameter_server, got \"" + kind + '"');
+  }
+  with.finish();
+  return staleness;
+}
+
 }  // namespace
 
 TrainSpec read_train(SpecReader& section) {
@@ -96,6 +109,7 @@ TrainSpec read_train(SpecReader& section) {
   read_course(section, spec);
   spec.warmup_steps = static_cast<std::uint64_t>(section.integer("warmup_steps", 0, 0, most));
   spec.threads_per_shard = static_cast<int>(section.integer("threads_per_shard", 1, 1, 1024));
+  spec.staleness = read_staleness(section);
   spec.checkpoint_every =
       static_cast<std::uint64_t>(section.integer("checkpoint_every", 0, 0, most));
   spec.evaluate_every = static_cast<std::uint64_t>(section.integer("evaluate_every", 0, 0, most));
@@ -116,6 +130,12 @@ std::uint64_t total_steps(const TrainSpec& spec, std::uint64_t samples) {
                                           std::to_string(samples) + " in " +
                                           std::to_string(spec.epochs) + " epochs"};
   return positions.steps();
+}
+
+PositionRange unused_positions(const TrainSpec& spec, std::uint64_t samples) {
+  const std::uint64_t end = total_steps(spec, samples) * static_cast<std::uint64_t>(spec.batch);
+  if (spec.steps > 0) return {end, end};
+  return Positions{static_cast<std::int64_t>(samples), spec.batch, spec.epochs, 1}.unused();
 }
 
 nn::JobSpec resolve(const TrainSpec& spec, std::uint64_t seed, std::uint64_t samples) {

@@ -16,8 +16,9 @@ namespace troupe::actors {
 using namespace gpu;
 
 struct TrainingJob::Parsed {
-  std::string text;
+  std::string text, input;
   std::uint64_t seed = 0, samples = 0;
+  std::int64_t classes = 0;
   TrainSpec train;
   nn::ModelDescription model;
 };
@@ -44,19 +45,24 @@ TrainingJob::TrainingJob(std::string_view json)
         parsed.samples =
             static_cast<std::uint64_t>(spec.integer("samples", {}, 1, std::int64_t{1} << 40));
         const std::vector<std::int64_t> features = spec.integers("features");
-        const std::int64_t classes = spec.integer("classes", {}, 0, 1 << 20);
+        parsed.classes = spec.integer("classes", {}, 0, 1 << 20);
         SpecReader train = spec.object("train");
         parsed.train = read_train(train);
         train.finish();
         auto layers = spec.value("model");
         throw_if_any(problems, "job");
-        parsed.model = read_model(layers, Shape{std::span{features}}, classes);
+        parsed.model = read_model(layers, Shape{std::span{features}}, parsed.classes);
         throw_if_any(problems, "job");
+        const auto whole = nlohmann::json::parse(json);
+        if (const auto input = whole.find("input"); input != whole.end())
+          parsed.input = input->dump();
         return parsed;
       }()} {}
 
 TrainingJob::TrainingJob(Parsed parsed)
     : text_{std::move(parsed.text)},
+      input_{std::move(parsed.input)},
+      classes_{parsed.classes},
       id_{id_of(text_)},
       samples_{parsed.samples},
       train_{parsed.train},

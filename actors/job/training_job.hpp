@@ -16,7 +16,7 @@ namespace troupe::actors {
 /// A training job as all who compute parts of it see it: what fixes its bits, resolved. Immutable.
 ///
 /// Its text is what the coordinator hands out, JSON with "seed", "samples" (N), "features" (the shape that enters the
-/// model), "classes", and the sections "model" and "train".
+/// model), "classes", the sections "model" and "train", and perhaps "input": how records become features.
 class TrainingJob {
  public:
   /// @throws Error bad_input with all that is wrong.
@@ -25,6 +25,9 @@ class TrainingJob {
   const std::string& text() const { return text_; }
   /// A number that names the job: of its text, never 0.
   std::uint64_t id() const { return id_; }
+  /// {"prepared": what a checkpoint keeps of the data, "preprocess": the section}; empty: the text does not say.
+  const std::string& input() const { return input_; }
+  std::int64_t classes() const { return classes_; }
   const gpu::nn::Graph& graph() const { return graph_; }
   const gpu::nn::StateLayout& layout() const { return layout_; }
   const gpu::nn::JobSpec& spec() const { return spec_; }
@@ -44,7 +47,8 @@ class TrainingJob {
   struct Parsed;
   explicit TrainingJob(Parsed parsed);
 
-  std::string text_;
+  std::string text_, input_;
+  std::int64_t classes_;
   std::uint64_t id_;
   std::uint64_t samples_;
   TrainSpec train_;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "actors/pipeline/observer.hpp"
+#include "actors/report/machine_file.hpp"
 #include "actors/report/metrics_log.hpp"
 #include "actors/report/run_folder.hpp"
 #include "gpu/cpu_device.hpp"
@@ -50,7 +51,7 @@ bool change_first(SupervisorSpec& spec, std::string_view type,
 
 /// Sets parameters of the first actor of a type, if there is one.
 void set_parameters(SupervisorSpec& spec, std::string_view type,
-                    const std::map<std::string, std::string>& given) {
+                    const std::map<std::string, ParameterValue>& given) {
   change_first(spec, type, [&](ChildSpec& child) {
     auto values = child.parameters.values();
     for (const auto& [name, value] : given) values[name] = value;
@@ -62,13 +63,6 @@ bool has_type(const SupervisorSpec& spec, std::string_view type) {
   return std::ranges::any_of(spec.children, [&](const ChildSpec& child) {
     return child.supervisor ? has_type(*child.supervisor, type) : child.type == type;
   });
-}
-
-std::string machine_json() {
-  nlohmann::json machine;
-  for (const auto& [key, value] : gpu::make_cpu_device()->machine_record()) machine[key] = value;
-  machine["processors"] = ::sysconf(_SC_NPROCESSORS_ONLN);
-  return machine.dump();
 }
 
 /// Room for the versions of any model that this machine can train: pages are taken when they are first touched.
@@ -98,6 +92,13 @@ struct Pipeline::State {
   bool has_job = false, serves = false;
   std::optional<RunFolder> folder;
 
+  /// Where what is served outlives a run.
+  std::string serving_folder() const {
+    return std::filesystem::absolute(std::filesystem::path{options.runs} /
+                                     (config.name + "-serving"))
+        .lexically_normal()
+        .string();
+  }
   void make_run_folder();
   void make_serving_folder();
   void add_observer();
@@ -164,21 +165,23 @@ void Pipeline::State::make_run_folder() {
       }
     });
     description.job = job.dump();
-    description.machine = machine_json();
+    MachineFacts facts;
+    for (const auto& [key, value] : gpu::make_cpu_device()->machine_record())
+      facts.push_back({key, value});
+    description.machine = machine_json(facts);
     folder.emplace(RunFolder::create(files, options.runs, description));
   }
   set_parameters(config.root, "coordinator",
                  {{"run_folder", std::filesystem::absolute(folder->path()).string()},
                   {"prepared_folder", std::filesystem::absolute(options.prepared).string()},
-                  {"base", folder_of(file)}});
+                  {"base", folder_of(file)},
+                  {"serving_folder", serving_folder()},
+                  {"new_machine", options.new_machine}});
 }
 
-/// Where what is served outlives a run: which versions there are, which of them is served, what is said of it.
+/// Which versions there are, which of them is served, what is said of it.
 void Pipeline::State::make_serving_folder() {
-  const std::string path =
-      std::filesystem::absolute(std::filesystem::path{options.runs} / (config.name + "-serving"))
-          .lexically_normal()
-          .string();
+  const std::string path = serving_folder();
   std::filesystem::create_directories(path);
   const auto unless_given = [&](std::string_view type, const char* parameter,
                                 const std::string& value) {
@@ -190,7 +193,6 @@ void Pipeline::State::make_serving_folder() {
   };
   unless_given("deployer", "state", path);
   unless_given("feedback", "store", path + "/feedback.db");
-  set_parameters(config.root, "coordinator", {{"serving_folder", path}});
   const std::string now =
       std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
   set_parameters(config.root, "publisher", {{"serving_folder", path}, {"order", "start " + now}});

@@ -21,7 +21,7 @@ constexpr std::uint32_t format = 1;
 constexpr std::uint32_t most_shards = 1U << 20;
 constexpr std::size_t digest_bytes = sizeof(Xxh3Digest);
 constexpr std::size_t header_bytes = 8 + 4 + 4 + 8 + 8 + 8 + 32 + digest_bytes;
-constexpr std::uint64_t end_mark = UINT64_MAX;
+constexpr std::uint64_t end_mark = UINT64_MAX, machine_mark = UINT64_MAX - 1;
 
 std::size_t entry_bytes(std::uint32_t shards) {
   return 8 + std::size_t{shards} * digest_bytes + 8 + digest_bytes;
@@ -113,6 +113,8 @@ void LedgerReader::verify_entries() {
       } else if (step == end_mark) {
         unused_ = PositionRange{load_little<std::uint64_t>(body, 8),
                                 load_little<std::uint64_t>(body, 16)};
+      } else if (step == machine_mark) {
+        machines_.push_back({steps_, digest_at(body, 8)});
       } else if (step != steps_) {
         fault_ = which + ": expected step " + std::to_string(steps_) + ", got step " +
                  std::to_string(step);
@@ -130,7 +132,10 @@ std::uint64_t LedgerReader::size_bytes(std::uint64_t steps) const {
     throw Error{ErrorCode::bad_input, path_ + ": expected at most " + std::to_string(steps_) +
                                           " steps, got " + std::to_string(steps)};
   }
-  return header_bytes + steps * entry_bytes(header_.shards);
+  const auto machines =
+      std::ranges::count_if(machines_, [&](const auto& machine) { return machine.step <= steps; });
+  return header_bytes +
+         (steps + static_cast<std::uint64_t>(machines)) * entry_bytes(header_.shards);
 }
 
 Xxh3Digest LedgerReader::chain(std::uint64_t steps) const {
@@ -154,8 +159,12 @@ LedgerEntry LedgerReader::entry(std::uint64_t step) const {
 }
 
 LedgerWriter::LedgerWriter(AppendFile file, const LedgerHeader& header, std::uint64_t steps,
-                           Xxh3Digest chain)
-    : file_{std::move(file)}, header_{header}, steps_{steps}, chain_{chain} {}
+                           Xxh3Digest chain, std::vector<LedgerMachine> machines)
+    : file_{std::move(file)},
+      header_{header},
+      steps_{steps},
+      chain_{chain},
+      machines_{std::move(machines)} {}
 
 LedgerWriter LedgerWriter::create(FileSystem& files, const std::string& path,
                                   const LedgerHeader& header) {
@@ -177,6 +186,7 @@ LedgerWriter LedgerWriter::open(FileSystem& files, const std::string& path,
   std::uint64_t size = 0;
   std::uint64_t kept = 0;
   Xxh3Digest chain;
+  std::vector<LedgerMachine> machines;
   {
     const LedgerReader found{files, path};  // unmapped before anything is cut off
     if (found.header() != header) {
@@ -192,8 +202,10 @@ LedgerWriter LedgerWriter::open(FileSystem& files, const std::string& path,
     }
     size = found.size_bytes(kept);
     chain = found.chain(kept);
+    machines = found.machines();
+    std::erase_if(machines, [&](const auto& machine) { return machine.step > kept; });
   }
-  return {AppendFile{files, path, size}, header, kept, chain};
+  return {AppendFile{files, path, size}, header, kept, chain, std::move(machines)};
 }
 
 void LedgerWriter::append(std::uint64_t step, std::span<const ShardDigest> digests, double loss) {
@@ -215,6 +227,16 @@ void LedgerWriter::append(std::uint64_t step, std::span<const ShardDigest> diges
   store_little<std::uint64_t>(entry, at, std::bit_cast<std::uint64_t>(loss));
   write(std::move(entry));
   ++steps_;
+}
+
+void LedgerWriter::set_machine(const Xxh3Digest& probe) {
+  if (ended_) throw Error{ErrorCode::bug, file_.path() + ": the job has ended already"};
+  if (!machines_.empty() && machines_.back().probe == probe) return;
+  std::vector<std::byte> entry(entry_bytes(header_.shards));
+  store_little<std::uint64_t>(entry, 0, machine_mark);
+  std::ranges::copy(probe, entry.begin() + 8);
+  write(std::move(entry));
+  machines_.push_back({steps_, probe});
 }
 
 void LedgerWriter::end(PositionRange unused) {

@@ -21,7 +21,10 @@ namespace troupe::actors {
 //             32 bytes: the data's fingerprint, 16 bytes: XXH3-128 of what stands before
 //     entry   u64 step, S x 16 bytes: the digest of what each shard consumed, f64 loss,
 //             16 bytes: XXH3-128 of the hash before (the first time: the header's) and this entry up to here
+//     machine of an entry's size: u64 2^64 - 2, 16 bytes: the probe of who computes from here on (JOB-6), zeros, hash
 //     end     of an entry's size: u64 2^64 - 1, u64 first and u64 last of the unused positions (JOB-1), zeros, hash
+//
+// The first entry of a machine stands before step 0; each further one is a break, that somebody accepted.
 //
 // - LED-1: entry n is step n.
 // - LED-2: an entry vouches for all that stand before it.
@@ -43,6 +46,14 @@ struct LedgerEntry {
   double loss = 0;
 };
 
+/// Whose bits the steps from `step` on have, until the next one.
+struct LedgerMachine {
+  std::uint64_t step = 0;
+  serialization::Xxh3Digest probe{};
+
+  bool operator==(const LedgerMachine&) const = default;
+};
+
 /// Reads a ledger whose file nobody truncates meanwhile. Immutable.
 class LedgerReader {
  public:
@@ -54,11 +65,13 @@ class LedgerReader {
   std::uint64_t steps() const { return steps_; }
   /// @throws Error bad_input unless step < steps().
   LedgerEntry entry(std::uint64_t step) const;
+  /// In order; none if it was never noted.
+  const std::vector<LedgerMachine>& machines() const { return machines_; }
   /// The positions that no step consumed, if the job came to its end.
   std::optional<PositionRange> unused() const { return unused_; }
   /// What is wrong with the first entry that does not verify, or with the file's end. Nothing: the whole file verifies.
   const std::optional<std::string>& fault() const { return fault_; }
-  /// Where the entries of the first `steps` steps end. @throws Error bad_input if there are fewer.
+  /// Where the entries of the first `steps` steps end, and of the machines that follow them. @throws Error bad_input if there are fewer.
   std::uint64_t size_bytes(std::uint64_t steps) const;
   /// The chain's hash after so many steps.
   serialization::Xxh3Digest chain(std::uint64_t steps) const;
@@ -70,6 +83,7 @@ class LedgerReader {
   FileBytes bytes_;
   LedgerHeader header_;
   std::uint64_t steps_ = 0;
+  std::vector<LedgerMachine> machines_;
   std::optional<PositionRange> unused_;
   std::optional<std::string> fault_;
 };
@@ -89,22 +103,27 @@ class LedgerWriter {
 
   /// @throws Error bug if `step` is not the next one (LED-1), the number of digests is not S, or the job has ended.
   void append(std::uint64_t step, std::span<const ShardDigest> digests, double loss);
+  /// Notes whose bits follow; nothing if that is so already. @throws Error bug if the job has ended.
+  void set_machine(const serialization::Xxh3Digest& probe);
   /// Notes the positions that no step consumes (JOB-1), at the job's end. Nothing may be appended after it.
   void end(PositionRange unused);
   void sync() { file_.sync(); }
 
   std::uint64_t steps() const { return steps_; }
+  const std::vector<LedgerMachine>& machines() const { return machines_; }
+  bool ended() const { return ended_; }
   std::uint64_t size_bytes() const { return file_.size_bytes(); }
 
  private:
   LedgerWriter(AppendFile file, const LedgerHeader& header, std::uint64_t steps,
-               serialization::Xxh3Digest chain);
+               serialization::Xxh3Digest chain, std::vector<LedgerMachine> machines = {});
   void write(std::vector<std::byte> entry);
 
   AppendFile file_;
   LedgerHeader header_;
   std::uint64_t steps_;
   serialization::Xxh3Digest chain_;
+  std::vector<LedgerMachine> machines_;
   bool ended_ = false;
 };
 

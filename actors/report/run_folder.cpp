@@ -180,11 +180,4 @@ std::optional<std::string> RunFolder::prepared() const {
   return folder;
 }
 
-void RunFolder::set_machine(std::string_view json) {
-  if (!Json::accept(json.begin(), json.end())) {
-    refuse("run: machine: expected JSON, got something else");
-  }
-  write_text(*files_, path_ + "/machine.json", std::string{json} + '\n');
-}
-
 }  // namespace troupe::actors

@@ -22,7 +22,7 @@ struct RunDescription {
 /// The folder of one run of a job, which one process writes at a time:
 ///
 ///     ROOT/NAME-<first 8 digits of the fingerprint>-<n>/      n counts the runs of that name, from 1
-///       config.yaml  job.json  machine.json                   what runs, and on what
+///       config.yaml  job.json  machine.json                   what runs, and on what (machine_file.hpp)
 ///       prepared                                              a line: the folder of the prepared data
 ///       metrics.jsonl  events.out.tfevents.…                  what was told of it (metrics_log.hpp)
 ///       ledger                                                what it consumed (ledger.hpp)
@@ -58,8 +58,6 @@ class RunFolder {
   /// The folder of the prepared data, once it is known. @throws Error bad_input if it has a line end in it.
   void set_prepared(const std::string& folder);
   std::optional<std::string> prepared() const;
-  /// Replaces machine.json: the job goes on elsewhere, or with other versions. @throws Error bad_input if it is no JSON.
-  void set_machine(std::string_view json);
 
  private:
   RunFolder(FileSystem& files, std::string path) : files_{&files}, path_{std::move(path)} {}

@@ -28,6 +28,7 @@ Exit code: 0 done, 1 the config has problems, 2 bad usage.
 Runs a config: its job until it ends, or what it serves until SIGINT or SIGTERM. In mid-training these save first.
   --set A.B=V                       changes one value of the config
   --resume                          goes on with the newest run of that name, which must be of the same job
+  --new-machine                     with --resume: also where the job's bits are others from there on; it is noted
   --runs FOLDER                     where run folders are made (runs)
   --prepared FOLDER                 where prepared data is kept (prepared)
   --exit-when-trained               ends with the job, though it serves
@@ -42,7 +43,8 @@ Exit code: 0 done, 1 failed or the gate was not passed, 2 bad usage or input, 3 
 
 Computes anew which training records each step had to consume, and compares that with what the run's ledger says it
 did. Prints that each position was consumed exactly once, and which were left over, or where it was otherwise: step,
-shard, positions, and which record was skipped, consumed twice or swapped. Needs the run's prepared data.
+shard, positions, and which record was skipped, consumed twice or swapped; and from which step on a job went on with
+another machine's bits (--new-machine). Needs the run's prepared data.
 Exit code: 0 as it should be, 1 differences or problems, 2 bad usage or input.
 )"},
     {"predict", R"(usage: troupe predict CHECKPOINT|RUN_FOLDER FILE.csv|- [--header] [--json]

@@ -69,7 +69,7 @@ std::string resume_command(const Words& words) {
     const bool plain = !word.empty() && word.find_first_not_of(
                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                             "0123456789_-./=:,+@%") == std::string::npos;
-    if (word == "--resume") continue;
+    if (word == "--resume" || word == "--new-machine") continue;
     command += ' ';
     if (plain) {
       command += word;
@@ -88,21 +88,26 @@ int run(const Words& words, runtime::Registry& registry) {
   const Arguments arguments{words,
                             {"--set", "--trace", "--control", "--log-level", "--log-format",
                              "--threads", "--runs", "--prepared"},
-                            {"--resume", "--exit-when-trained", "--json"}};
+                            {"--resume", "--new-machine", "--exit-when-trained", "--json"}};
   arguments.expect(1, 1, "one config file");
+  if (arguments.has("--new-machine") && !arguments.has("--resume"))
+    throw Error{ErrorCode::bad_input,
+                "--new-machine: expected --resume beside it: a new run is at home anywhere"};
   runtime::ConfigResult result = read_config(arguments, registry);
   if (print_problems(result)) return 2;
-  return run_config(arguments, std::move(result.config), arguments.rest().front(), registry,
+  return run_config("run", arguments, std::move(result.config), arguments.rest().front(), registry,
                     resume_command(words));
 }
 
-int run_config(const Arguments& arguments, runtime::NodeConfig config, const std::string& file,
-               const runtime::Registry& registry, const std::string& resume) {
+int run_config(const char* command, const Arguments& arguments, runtime::NodeConfig config,
+               const std::string& file, const runtime::Registry& registry,
+               const std::string& resume) {
   actors::PipelineOptions options;
   options.node = node_options(arguments, config.name);
   options.runs = arguments.find("--runs").value_or(options.runs);
   options.prepared = arguments.find("--prepared").value_or(options.prepared);
   options.resume = arguments.has("--resume");
+  options.new_machine = arguments.has("--new-machine");
   options.exit_when_trained = arguments.has("--exit-when-trained");
   actors::Pipeline pipeline =
       actors::Pipeline::from_config(std::move(config), file, registry, std::move(options));
@@ -120,17 +125,17 @@ int run_config(const Arguments& arguments, runtime::NodeConfig config, const std
     const actors::RunResult ran = pipeline.run();
     progress.finish();
     if (!arguments.has("--json")) std::fputs(summary.text().c_str(), stdout);
-    if (!ran.ok) std::fprintf(stderr, "troupe run: %s\n", ran.reason.c_str());
+    if (!ran.ok) std::fprintf(stderr, "troupe %s: %s\n", command, ran.reason.c_str());
     if (ran.interrupted && !ran.run_folder.empty())
       std::fprintf(arguments.has("--json") ? stderr : stdout, "to go on: %s\n", resume.c_str());
     code = ran.ok ? 0 : ran.interrupted ? 3 : 1;
   } catch (const Error& error) {
-    std::fprintf(stderr, "troupe run: %s\n", error.what());
+    std::fprintf(stderr, "troupe %s: %s\n", command, error.what());
     code = error.code() == ErrorCode::bad_input ? 2 : 1;
   }
   if (pipeline.hanging().empty()) return code;
   for (const std::string& who : pipeline.hanging())
-    std::fprintf(stderr, "troupe run: %s hangs and is left behind\n", who.c_str());
+    std::fprintf(stderr, "troupe %s: %s hangs and is left behind\n", command, who.c_str());
   std::fflush(nullptr);
   ::_exit(1);  // their threads would hold up an ordinary end
 }

@@ -9,6 +9,9 @@ struct Here {
   role @0 :Text;         # "loader", "trainer", "aggregator", "checkpointer", "evaluator", "replica", …
   path @1 :Text;
   incarnation @2 :UInt64;
+  # Of a trainer that was shown a plan: what its machine makes of that job (JOB-6).
+  job @3 :UInt64;
+  probe @4 :Data;        # 16 bytes; none: not computed yet
 }
 
 struct TrainingPlan {
@@ -18,13 +21,26 @@ struct TrainingPlan {
   aggregator @2 :Text;   # paths
   loaders @3 :List(Text);
   lease @4 :Lease;       # of a trainer
+  admitted @5 :Bool;     # its probe was the job's (JOB-6); until then a trainer computes that and nothing else
 }
 
 struct Lease {
-  # Shards first … first + count - 1 of every step, from the next one on, until another lease comes.
+  # Shards first … first + count - 1 of each step t with t mod every = turn, from the next one on, until another lease
+  # comes. Synchronous training leases shards of every step, asynchronous training whole steps in turn.
   generation @0 :UInt64; # the highest counts
   first @1 :UInt32;
   count @2 :UInt32;
+  every @3 :UInt32 = 1;
+  turn @4 :UInt32;
+}
+
+struct Pace {
+  # A trainer to the coordinator, about once a second while it computes: how fast it is, in parts of the job alone.
+  path @0 :Text;
+  incarnation @1 :UInt64;
+  job @2 :UInt64;
+  shards @3 :UInt64;      # that it has computed since it last told
+  nanoseconds @4 :UInt64; # that they took
 }
 
 struct Attach {
@@ -47,7 +63,7 @@ struct PartialSum {
   first @2 :UInt32;      # of the shards, a node of the canonical tree
   count @3 :UInt32;
   digests @4 :Data;      # 16 bytes a shard
-  nanoseconds @5 :UInt64;    # that computing took
+  version @5 :UInt64;    # that it was computed from: the step's, or with asynchronous training an older one
 }
 
 struct WantWork {
@@ -78,6 +94,8 @@ struct SaveVersion {
   ledgerBytes @6 :UInt64;
   metrics @7 :List(Metric);
   machine @8 :List(Fact);
+  removeOld @9 :Bool;    # afterwards older checkpoints may go, but for
+  needed @10 :List(UInt64);  # those of these steps
 
   struct Metric {
     name @0 :Text;

@@ -71,6 +71,11 @@ def test_saved(folder, run_folder, checkpoints):
     expect(node.call("stop", "mine")[0] == 0, "stop")
     expect(node.process.wait(DEADLINE) == 0, f"ends it in order: {node.process.returncode}")
     node.late.cancel()
+    with Running(folder, "serve", str(run_folder), "--listen", "127.0.0.1:0", "--name", "first") as other:
+        listen = other.address.removeprefix("http://")
+        code, said = node.call("serve", str(run_folder), "--listen", listen, "--name", "second", "--log-level", "off")
+        expect(code == 1 and said.splitlines()[-1].startswith("troupe serve: ") and listen in said,
+               f"an address that is taken: {code} {said}")
     code, said = node.call("serve", str(folder))
     expect(code == 2 and said.count("\n") == 1, f"a folder that is no model: {code} {said}")
 

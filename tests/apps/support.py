@@ -3,22 +3,18 @@
 Their first two arguments are the command and the folder of the pipelines.
 """
 import contextlib
-import gzip
 import hashlib
 import json
 import os
 import pathlib
-import re
-import signal
 import sqlite3
 import subprocess
 import sys
-import threading
-import urllib.error
-import urllib.request
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from serving_node import DEADLINE, ServingNode, digits, http  # noqa: E402, F401
 
 TROUPE, PIPELINES = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).absolute()
-DEADLINE = 120
 failures = []
 
 
@@ -38,67 +34,16 @@ def call(folder, *words, text=None, more={}):
     return done.returncode, done.stdout, done.stderr
 
 
-def http(url, body=None):
-    """@return status and JSON. @throws OSError if there is no answer."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=DEADLINE) as response:
-            return response.status, json.loads(response.read() or b"{}")
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read() or b"{}")
-
-
-class Running:
-    """A command that serves. `address` is known once a line of its says so."""
+class Running(ServingNode):
+    """Of the command under test."""
 
     def __init__(self, folder, *words):
-        self.folder = folder
-        with open(folder / "log", "a") as log:
-            self.process = subprocess.Popen([TROUPE, *words], env=environment(folder), cwd=folder, text=True,
-                                            stdout=subprocess.PIPE, stderr=log)
-        self.late = threading.Timer(DEADLINE, self.process.kill)  # else a line that never comes is waited for
-        self.late.start()
-        self.lines, self.address, self.version = [], None, None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-            found = re.fullmatch(r"deployed: (\S+) version (\d+) at (\S+)", self.lines[-1])
-            if found:
-                self.model, self.version, self.address = found[1], int(found[2]), found[3]
-                break
-        expect(self.address is not None, f"{words} serves: {self.lines[-5:]} {(folder / 'log').read_text()[-2000:]}")
-
-    def until(self, pattern):
-        """Reads lines up to one that matches. @return the match, None if there is none."""
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-            if found := re.search(pattern, line):
-                return found
-        return None
-
-    def call(self, *words):
-        code, out, error = call(self.folder, *words)
-        return code, out + error
-
-    def http(self, path, body=None):
-        return http(self.address + path, body)
-
-    def served(self):
-        return self.http("/v2/models/" + self.model)[1].get("versions")
-
-    def terminate(self):
-        self.process.send_signal(signal.SIGTERM)
-        out = self.process.stdout.read()
-        code = self.process.wait(DEADLINE)
-        self.late.cancel()
-        return code, out
+        super().__init__(TROUPE, folder, *words)
+        expect(self.address is not None, f"{words} serves: {self.said}")
 
 
 def optdigits(count, first=0):
-    """Pixels and labels of handwritten digits."""
-    with gzip.open(PIPELINES / "data" / "optdigits.csv.gz", "rt") as file:
-        rows = [[float(value) for value in line.split(",")] for line in list(file)[first:first + count]]
-    return [row[:-1] for row in rows], [int(row[-1]) for row in rows]
+    return digits(PIPELINES, count, first)
 
 
 def infer(rows):

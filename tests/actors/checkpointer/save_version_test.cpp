@@ -41,7 +41,7 @@ TEST_CASE("a version is saved once; a broken one makes room") {
   FileDouble disk;
   const auto held = fixture.slots.hold(7);
   REQUIRE(held);
-  const SavedVersion saved = save_version(disk, fixture.job, *held, "/run", {});
+  const SavedCheckpoint saved = save_version(disk, fixture.job, *held, "/run", {});
   CHECK(saved.folder == "/run/step-000000000007");
   CHECK(saved.state_hash ==
         serialization::to_hex(serialization::state_hash(fixture.job.layout(), held->state(), 7)));

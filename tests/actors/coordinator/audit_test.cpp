@@ -28,7 +28,7 @@ serialization::Sha256Digest digest_of(const std::string& hex) {
 
 /// Prepared data of 20 records, and what a loader that commits `corruption` left in a ledger.
 struct Case {
-  explicit Case(const std::string& corruption = {})
+  explicit Case(const std::string& corruption = {}, std::uint64_t new_machine_at = 0)
       : from{many_records(20)},
         spec{from.preprocess(R"({"split": {"validation": 0, "test": 0}})")},
         folder{prepare(files, from.data, spec, seed, "/d")},
@@ -37,7 +37,11 @@ struct Case {
         writer{LedgerWriter::create(
             files, "/ledger",
             {shards, batch, data.size(Split::train), seed, digest_of(data.fingerprint())})} {
-    for (std::uint64_t step = 0; step < steps(); ++step) add(step);
+    writer.set_machine({std::byte{1}});
+    for (std::uint64_t step = 0; step < steps(); ++step) {
+      if (step > 0 && step == new_machine_at) writer.set_machine({std::byte{2}});
+      add(step);
+    }
   }
 
   std::uint64_t steps() const { return epochs * data.size(Split::train) / batch; }
@@ -143,6 +147,35 @@ TEST_CASE("Audit: a ledger that is too short, damaged, or of other data is a pro
   const AuditReport other = audit_ledger(with.files, "/other", with.folder, {}, epochs);
   CHECK_FALSE(other.ok());
   CHECK(contains(other.text(), "with 21 records"));
+}
+
+TEST_CASE("Audit: what the ledger notes as unused is compared with what is left over") {
+  Case with;
+  const AuditReport open = with.audit(5);  // a version, but no end
+  CHECK_FALSE(open.ok());
+  CHECK(contains(open.text(), "problem: at its end no position is unused, the ledger notes no end"));
+  CHECK(with.audit().ok());  // it may be about to be written
+  CHECK(with.audit(4).ok());
+  with.writer.end({40, 40});
+  CHECK(with.audit(5).ok());
+
+  Case other;
+  other.writer.end({38, 40});
+  CHECK(contains(other.audit().text(), "the ledger notes positions 38 to 39 are unused"));
+}
+
+TEST_CASE("Audit: where a job went on on another machine is told, and is no problem") {
+  CHECK(Case{}.audit().machines.size() == 1);
+  Case with{"", 3};
+  with.writer.end({40, 40});
+  const AuditReport report = with.audit(5);
+  CHECK(report.ok());
+  REQUIRE(report.machines.size() == 2);
+  CHECK(report.machines[1].step == 3);
+  CHECK(contains(report.text(),
+                 "from step 3 on another machine computed (--new-machine): probe 02" +
+                     std::string(30, '0') + ", before 01"));
+  CHECK(with.audit(3).machines.size() == 1);  // before it took over
 }
 
 TEST_CASE("Audit: a folder that is no run is refused") {

@@ -60,3 +60,24 @@ TEST_CASE("VersionList: a file that says something else is corrupted") {
     }
   }
 }
+
+TEST_CASE("VersionList: which checkpoints of a folder it names") {
+  const test::TemporaryFolder folder;
+  FileSystem& files = posix_files();
+  const std::string checkpoints = folder.path() + "/checkpoints";
+  CHECK(listed_steps(files, folder.path(), checkpoints).empty());
+  for (const char* const name : {"", "/step-000000000010", "/step-000000000020", "/step-000000000030"})
+    files.create_folder(checkpoints + name);
+  CHECK(listed_steps(files, folder.path(), checkpoints).empty());
+  VersionList list{files, folder.path()};
+  list.add(saved(checkpoints + "/step-000000000010", "00"), 1);
+  list.add(saved("/elsewhere/checkpoints/step-000000000020", "01"), 2);
+  list.add(saved(checkpoints + "/step-000000000040", "02"), 3);  // gone
+  CHECK(listed_steps(files, folder.path(), checkpoints) == std::vector<std::uint64_t>{10});
+  CHECK(listed_steps(files, folder.path(), folder.path() + "/other/../checkpoints") ==
+        std::vector<std::uint64_t>{});  // no such folder on the way
+  files.create_folder(folder.path() + "/other");
+  CHECK(listed_steps(files, folder.path(), folder.path() + "/other/../checkpoints") ==
+        std::vector<std::uint64_t>{10});
+  CHECK(listed_steps(files, "", checkpoints).empty());
+}

@@ -148,6 +148,44 @@ TEST_CASE("Ledger: a resume cuts to its step, and the chain goes on from there")
   CHECK(test::text_of(disk, path) == whole);
 }
 
+TEST_CASE("Ledger: machines stand between the steps that they computed, each change once") {
+  const serialization::Xxh3Digest one{std::byte{1}}, two{std::byte{2}};
+  FileDouble disk;
+  {
+    LedgerWriter ledger = LedgerWriter::create(disk, path, header_of_two());
+    ledger.set_machine(one);
+    append(ledger, 0, 3);
+    ledger.set_machine(one);
+    ledger.set_machine(two);
+    append(ledger, 3, 5);
+    CHECK(ledger.machines() == std::vector<LedgerMachine>{{0, one}, {3, two}});
+    ledger.end({1, 2});
+    CHECK(code_of([&] { ledger.set_machine(one); }) == ErrorCode::bug);
+  }
+  {
+    const LedgerReader reader{disk, path};
+    CHECK_FALSE(reader.fault());
+    CHECK(reader.steps() == 5);
+    CHECK(reader.unused() == PositionRange{1, 2});
+    CHECK(reader.machines() == std::vector<LedgerMachine>{{0, one}, {3, two}});
+    CHECK(reader.size_bytes(2) == header_bytes + 3 * entry_bytes);
+    CHECK(reader.size_bytes(5) == header_bytes + 7 * entry_bytes);
+    check_entries(reader);
+  }
+  const std::string whole = test::text_of(disk, path);
+  {  // a machine that took over at the step that is gone on from stays; one behind it does not
+    LedgerWriter ledger = LedgerWriter::open(disk, path, header_of_two(), 3);
+    CHECK(ledger.machines().back() == LedgerMachine{3, two});
+    ledger.set_machine(two);
+    append(ledger, 3, 5);
+    ledger.end({1, 2});
+  }
+  CHECK(test::text_of(disk, path) == whole);
+  LedgerWriter ledger = LedgerWriter::open(disk, path, header_of_two(), 2);
+  CHECK(ledger.machines() == std::vector<LedgerMachine>{{0, one}});
+  CHECK(disk.size_bytes(path) == header_bytes + 3 * entry_bytes);
+}
+
 TEST_CASE("Ledger: of another job, or with too few entries, it is refused and left as it is") {
   FileDouble disk = disk_with(2);
   const std::string whole = test::text_of(disk, path);

@@ -48,10 +48,7 @@ TEST_CASE("RunFolder: a new run has its folders and files, and is opened again")
   CHECK_FALSE(found.prepared());
   found.set_prepared("/data/prepared here");
   CHECK(found.prepared() == "/data/prepared here");
-  found.set_machine("{}");
-  CHECK(test::text_of(disk, made.path() + "/machine.json") == "{}\n");
   CHECK(code_of([&] { found.set_prepared("a\nb"); }) == ErrorCode::bad_input);
-  CHECK(code_of([&] { found.set_machine("{"); }) == ErrorCode::bad_input);
 }
 
 TEST_CASE("RunFolder: runs of a name are numbered, and the latest is found") {
