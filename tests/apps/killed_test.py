@@ -169,7 +169,7 @@ class Checkpoints:
 
     def check_that_a_broken_one_is_refused(self):
         broken = self.folder / "broken"
-        shutil.copytree(sorted(self.seen)[0], broken)
+        shutil.copytree(next(path for path in sorted(self.seen) if path.exists()), broken)  # older ones are removed
         state = broken / "state.safetensors"
         data = bytearray(state.read_bytes())
         data[-100] ^= 1

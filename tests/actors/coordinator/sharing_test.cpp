@@ -38,6 +38,7 @@ struct World {
                           R"({"steps":"100","batch":"64","shards":"8")" + train + "}"));
     options.ledger = folder.path() + "/ledger";
     options.checkpoints = folder.path() + "/checkpoints";
+    options.machine = folder.path() + "/machine.json";
     options.policy = policy;
     add_type("lead", [this](Context& context) { return std::make_unique<Lead>(context, *this); });
     add_type("listener",
