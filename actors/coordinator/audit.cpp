@@ -193,9 +193,9 @@ AuditReport audit_ledger(FileSystem& files, const std::string& ledger, const std
       report.unused = positions.unused();
       // Of a job without a version yet the last step may be noted, and its end not.
       if (reader.unused() ? *reader.unused() != *report.unused : steps.has_value())
-        report.problems.push_back(
-            "at its end " + unused_text(*report.unused) + ", the ledger notes " +
-            (reader.unused() ? unused_text(*reader.unused()) : "no end"));
+        report.problems.push_back("at its end " + unused_text(*report.unused) +
+                                  ", the ledger notes " +
+                                  (reader.unused() ? unused_text(*reader.unused()) : "no end"));
     }
   }
   return report;

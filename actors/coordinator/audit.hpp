@@ -27,8 +27,9 @@ struct AuditReport {
   std::uint64_t different = 0;          ///< shards that differ
   std::vector<ShardDifference> first;   ///< of these the first ones, at most `most_named`
   std::optional<PositionRange> unused;  ///< at the job's end, if the steps reach it
-  std::vector<LedgerMachine> machines;  ///< whose bits these steps have: more than one where a job went on elsewhere
-  std::vector<std::string> problems;    ///< what else is wrong, a line each
+  std::vector<LedgerMachine>
+      machines;  ///< whose bits these steps have: more than one where a job went on elsewhere
+  std::vector<std::string> problems;  ///< what else is wrong, a line each
 
   static constexpr std::size_t most_named = 5;
   bool ok() const { return different == 0 && problems.empty(); }

@@ -186,8 +186,9 @@ class Coordinator final : public Actor {
       if (error.code() != ErrorCode::exhausted) throw;
       context_.log().error("no job follows until the node is started again",
                            {{"why", one_line(error.what())}});
-      tell(Notice{"warning", one_line(error.what()) +
-                               ": no job follows until there is room and the node is started again"});
+      tell(Notice{"warning",
+                  one_line(error.what()) +
+                      ": no job follows until there is room and the node is started again"});
       return false;
     }
   }
@@ -283,9 +284,9 @@ void add_coordinator_type(Registry& registry, const SectionReaders& readers, Pro
   fitting_within.default_value = ParameterValue{Duration{10s}};
   fitting_within.minimum = 0.001;
   type.parameters.push_back(std::move(fitting_within));
-  ParameterSchema new_machine{
-      "new_machine", ParameterType::boolean,
-      "Whether a job that was begun elsewhere goes on here, though with other bits (--new-machine)."};
+  ParameterSchema new_machine{"new_machine", ParameterType::boolean,
+                              "Whether a job that was begun elsewhere goes on here, though with "
+                              "other bits (--new-machine)."};
   new_machine.default_value = ParameterValue{false};
   type.parameters.push_back(std::move(new_machine));
   type.make = [promote = std::move(promote), formats = std::move(formats)](

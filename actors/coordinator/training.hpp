@@ -37,12 +37,12 @@ constexpr bool ends_job(ErrorCode code) {
 
 struct TrainingOptions {
   std::shared_ptr<const TrainingJob> job;
-  std::string memory = "versions";       ///< that the node shares
-  std::string ledger;                    ///< its file
-  std::string machine;                   ///< machine.json: with what the job goes on
-  bool new_machine = false;              ///< it goes on here, though with other bits
-  std::string checkpoints;               ///< their folder
-  std::string served;                    ///< the folder of the list of served versions; empty: none is
+  std::string memory = "versions";  ///< that the node shares
+  std::string ledger;               ///< its file
+  std::string machine;              ///< machine.json: with what the job goes on
+  bool new_machine = false;         ///< it goes on here, though with other bits
+  std::string checkpoints;          ///< their folder
+  std::string served;               ///< the folder of the list of served versions; empty: none is
   serialization::TrainingRecord record;  ///< what every checkpoint says beside its step and metrics
   serialization::Xxh3Digest probe{};     ///< what a trainer's machine must make of the job (JOB-6)
   /// When all trainers that came were refused: how long another one is waited for.
