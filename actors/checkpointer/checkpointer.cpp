@@ -92,7 +92,8 @@ class Checkpointer final : public Actor {
             [this, asker, version](const Outcome& outcome) {
               const auto& [saved, not_removed] = outcome;
               if (!not_removed.empty())
-                context_.log().warning("older checkpoints were not removed", {{"why", not_removed}});
+                context_.log().warning("older checkpoints were not removed",
+                                       {{"why", not_removed}});
               asker->answer(serialization::make_frame<wire::VersionSaved>([&](auto head) {
                 head.setVersion(version);
                 head.setFolder(saved.folder);
@@ -121,10 +122,10 @@ void add_checkpointer_type(Registry& registry) {
   type.name = "checkpointer";
   type.help = "Makes versions of a model durable while training goes on.";
   type.origin = "built-in";
-  ParameterSchema keep{
-      "keep_checkpoints", ParameterType::integer,
-      "So many checkpoints are kept, the newest ones, beside those that evaluation, early stopping or serving needs; 0: "
-      "all."};
+  ParameterSchema keep{"keep_checkpoints", ParameterType::integer,
+                       "So many checkpoints are kept, the newest ones, beside those that "
+                       "evaluation, early stopping or serving needs; 0: "
+                       "all."};
   keep.default_value = ParameterValue{std::int64_t{5}};
   keep.minimum = 0;
   type.parameters = {{"coordinator", ParameterType::path, "The job's coordinator."}, keep};

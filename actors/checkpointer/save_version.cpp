@@ -25,8 +25,8 @@ void move_away(FileSystem& files, const std::string& folder) {
 }  // namespace
 
 SavedCheckpoint save_version(FileSystem& files, const TrainingJob& job,
-                          const VersionSlots::Held& version, const std::string& parent,
-                          TrainingRecord record) {
+                             const VersionSlots::Held& version, const std::string& parent,
+                             TrainingRecord record) {
   record.step = version.version();
   create_folders(files, parent);
   const std::string folder = parent + '/' + checkpoint_name(record.step);

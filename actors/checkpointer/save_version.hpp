@@ -20,7 +20,7 @@ struct SavedCheckpoint {
 /// @param record  its step is the version's
 /// @throws Error as write_checkpoint does.
 SavedCheckpoint save_version(FileSystem& files, const TrainingJob& job,
-                          const VersionSlots::Held& version, const std::string& parent,
-                          serialization::TrainingRecord record);
+                             const VersionSlots::Held& version, const std::string& parent,
+                             serialization::TrainingRecord record);
 
 }  // namespace troupe::actors

@@ -4,9 +4,9 @@
 
 #include <chrono>
 #include <cstring>
-#include <span>
 #include <utility>
 
+#include "actors/coordinator/machine_check.hpp"
 #include "actors/coordinator/version_list.hpp"
 #include "actors/report/machine_file.hpp"
 #include "runtime/actor/executor.hpp"
@@ -39,10 +39,6 @@ constexpr Duration forget_slow_after = 30s;
 constexpr double worth_sharing_again = 0.9;
 constexpr unsigned most_save_refusals = 50;  // in a row
 
-MachineFacts probe_fact(const serialization::Xxh3Digest& probe) {
-  return {{"probe", serialization::to_hex(probe)}};
-}
-
 LedgerHeader ledger_header(const TrainingOptions& options) {
   LedgerHeader header;
   header.shards = options.job->shards();
@@ -51,48 +47,6 @@ LedgerHeader ledger_header(const TrainingOptions& options) {
   header.seed = options.job->spec().seed;
   header.data_fingerprint = options.record.data_fingerprint;
   return header;
-}
-
-/// What the ledger says of who computed the steps before `step`: a probe, or nothing.
-/// @throws Error bad_input if it does not have these steps.
-MachineFacts noted_machine(const TrainingOptions& options, std::uint64_t step, FileSystem& files) {
-  MachineFacts noted;
-  const std::string expected = options.ledger + ": expected " + std::to_string(step) +
-                               " steps, as the newest checkpoint has, got ";
-  if (files.kind(options.ledger) == PathKind::none) {
-    if (step > 0) throw Error{ErrorCode::bad_input, expected + "no ledger"};
-    return noted;
-  }
-  const LedgerReader ledger{files, options.ledger};
-  if (ledger.steps() < step)
-    throw Error{ErrorCode::bad_input, expected + std::to_string(ledger.steps()) +
-                                          (ledger.fault() ? "; " + *ledger.fault() : "")};
-  for (const LedgerMachine& machine : ledger.machines())
-    if (machine.step <= step) noted = {{"probe", serialization::to_hex(machine.probe)}};
-  return noted;
-}
-
-/// JOB-6: a job goes on where its record of the machine holds; elsewhere its bits would be others, which is accepted or
-/// refused. What holds from here on is written down.
-void check_machine(const TrainingOptions& options, const serialization::Checkpoint* from,
-                   FileSystem& files) {
-  const std::uint64_t step = from != nullptr ? from->manifest.record.step : 0;
-  MachineFacts was = read_machine(files, options.machine);
-  if (was.empty() && from != nullptr) was = from->manifest.record.machine;
-  std::string where = options.machine;
-  // Of a job that begins nothing is said yet.
-  std::string difference = was.empty() ? "" : machine_difference(was, options.record.machine);
-  const MachineFacts noted = noted_machine(options, step, files);
-  if (difference.empty()) {
-    where = options.ledger;
-    difference = machine_difference(noted, noted.empty() ? noted : probe_fact(options.probe));
-  }
-  if (!difference.empty() && !options.new_machine)
-    throw Error{ErrorCode::bad_input, where + ": the job was computed with " + difference +
-                                          ": it would go on with other bits, from step " +
-                                          std::to_string(step) + " on; --new-machine accepts that"};
-  const std::string json = machine_json(options.record.machine) + '\n';
-  write_atomically(files, options.machine, std::as_bytes(std::span{json}));
 }
 
 /// With what may be served again. Nothing, so that all stay, where that cannot be known.
@@ -125,15 +79,18 @@ Standing begin(const TrainingOptions& options, SharedMemory& memory, FileSystem&
     remove_temporaries(files, options.checkpoints);  // nobody saves yet
     checkpoint = serialization::find_newest_checkpoint(files, options.checkpoints).checkpoint;
   }
-  check_machine(options, checkpoint ? &*checkpoint : nullptr, files);
+  const serialization::TrainingRecord saved =
+      checkpoint ? checkpoint->manifest.record : serialization::TrainingRecord{};
+  check_machine(files,
+                {options.machine, options.ledger, options.record.machine, options.new_machine},
+                saved.step, saved.machine);
   VersionSlots slots =
       VersionSlots::make(memory.writable_bytes(), job.id(), job.layout().slot_bytes, job.shards());
   auto first = slots.begin_write();
   if (!first) throw Error{ErrorCode::bug, "version slots: expected a free one at the start"};
   std::memset(first->state().data(), 0, first->state().size());
-  std::uint64_t version = 0;
+  const std::uint64_t version = saved.step;
   if (checkpoint) {
-    version = checkpoint->manifest.record.step;
     serialization::load_slot(job.layout(), checkpoint->state, first->state());
   } else {
     job.graph().initialise(job.layout(), job.spec().seed, first->state());

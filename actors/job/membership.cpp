@@ -51,8 +51,8 @@ void Membership::tell() const {
         head.setIncarnation(context_.incarnation());
         if (!shown_) return;
         head.setJob(shown_->job);
-        head.setProbe({reinterpret_cast<const kj::byte*>(shown_->probe.data()),
-                       shown_->probe.size()});
+        head.setProbe(
+            {reinterpret_cast<const kj::byte*>(shown_->probe.data()), shown_->probe.size()});
       }));
 }
 

@@ -25,7 +25,8 @@ struct PipelineOptions {
   std::string prepared = "prepared";  ///< where prepared data is kept, for all runs
   bool exit_when_trained = false;     ///< ends with the job, even if there is a deployer
   bool resume = false;  ///< goes on with the newest run of that name, which must be of the same job
-  bool new_machine = false;  ///< with `resume`: also where the job's bits are others from there on (JOB-6)
+  bool new_machine =
+      false;  ///< with `resume`: also where the job's bits are others from there on (JOB-6)
 };
 
 /// How a run ended.

@@ -85,8 +85,7 @@ class Samples {
 
  private:
   /// Of the size that the data's have.
-  void numbers(std::uint64_t position, std::span<std::byte> out,
-               const gpu::Normalize& like) const {
+  void numbers(std::uint64_t position, std::span<std::byte> out, const gpu::Normalize& like) const {
     const Draws draws{seed_, position, Purpose::split, feature_draws};
     for (std::size_t i = 0; i < out.size() / sizeof(float); ++i) {
       const std::size_t channel = i % like.mean.size();
@@ -140,7 +139,8 @@ Xxh3Digest probe(const TrainingJob& job, gpu::Device& device) {
     small.restore(step, state);
     try {
       add(hash, small.step(source).loss);
-    } catch (const Error& error) {  // drawn numbers may be too much for the model; so they are everywhere
+    } catch (const Error&
+                 error) {  // drawn numbers may be too much for the model; so they are everywhere
       if (error.code() != ErrorCode::bad_input) throw;
       hash.update(std::as_bytes(std::span{std::string_view{error.what()}}));
     }

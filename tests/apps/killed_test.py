@@ -169,7 +169,8 @@ class Checkpoints:
 
     def check_that_a_broken_one_is_refused(self):
         broken = self.folder / "broken"
-        shutil.copytree(next(path for path in sorted(self.seen) if path.exists()), broken)  # older ones are removed
+        kept = [path for path in sorted(self.seen) if path.exists()]  # the older ones were removed
+        shutil.copytree(kept[0], broken)
         state = broken / "state.safetensors"
         data = bytearray(state.read_bytes())
         data[-100] ^= 1

@@ -21,8 +21,8 @@ using Steps = std::vector<std::uint64_t>;
 
 void save(FileSystem& disk, std::uint64_t step) {
   const std::array<float, 3> values{1, 2, static_cast<float>(step)};
-  const std::array tensors{serialization::NamedTensorView{
-      "w", gpu::DType::f32, gpu::Shape{3}, std::as_bytes(std::span{values})}};
+  const std::array tensors{serialization::NamedTensorView{"w", gpu::DType::f32, gpu::Shape{3},
+                                                          std::as_bytes(std::span{values})}};
   serialization::TrainingRecord record;
   record.step = step;
   serialization::write_checkpoint(disk, "/run/" + checkpoint_name(step), record, tensors);

@@ -153,7 +153,8 @@ TEST_CASE("Audit: what the ledger notes as unused is compared with what is left 
   Case with;
   const AuditReport open = with.audit(5);  // a version, but no end
   CHECK_FALSE(open.ok());
-  CHECK(contains(open.text(), "problem: at its end no position is unused, the ledger notes no end"));
+  CHECK(
+      contains(open.text(), "problem: at its end no position is unused, the ledger notes no end"));
   CHECK(with.audit().ok());  // it may be about to be written
   CHECK(with.audit(4).ok());
   with.writer.end({40, 40});
@@ -172,9 +173,9 @@ TEST_CASE("Audit: where a job went on on another machine is told, and is no prob
   CHECK(report.ok());
   REQUIRE(report.machines.size() == 2);
   CHECK(report.machines[1].step == 3);
-  CHECK(contains(report.text(),
-                 "from step 3 on another machine computed (--new-machine): probe 02" +
-                     std::string(30, '0') + ", before 01"));
+  CHECK(
+      contains(report.text(), "from step 3 on another machine computed (--new-machine): probe 02" +
+                                  std::string(30, '0') + ", before 01"));
   CHECK(with.audit(3).machines.size() == 1);  // before it took over
 }
 

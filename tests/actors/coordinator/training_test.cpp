@@ -112,9 +112,9 @@ TEST_CASE_FIXTURE(Fixture, "Training: a trainer that computes other bits gets no
   const RunResult alone = run("");
   REQUIRE_MESSAGE(alone.ok, alone.reason);
   CHECK(notices.empty());
-  const RunResult beside = run(
-      "actors:\n  - name: job\n    actors:\n"
-      "      - {name: second, type: false_trainer, with: {coordinator: coordinator}}\n");
+  const RunResult beside =
+      run("actors:\n  - name: job\n    actors:\n"
+          "      - {name: second, type: false_trainer, with: {coordinator: coordinator}}\n");
   REQUIRE_MESSAGE(beside.ok, beside.reason);
   CHECK(beside.state_hash == alone.state_hash);
   CHECK(given.plans > 0);
@@ -125,10 +125,11 @@ TEST_CASE_FIXTURE(Fixture, "Training: a trainer that computes other bits gets no
   CHECK(contains(notices[0], "got 0000000000000000000000000000abcd: it computes other bits"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "Training: if all trainers compute other bits, the job ends and says so") {
-  const RunResult result = run(
-      "actors:\n  - name: job\n    actors:\n"
-      "      - {name: trainer, type: false_trainer}\n");
+TEST_CASE_FIXTURE(Fixture,
+                  "Training: if all trainers compute other bits, the job ends and says so") {
+  const RunResult result =
+      run("actors:\n  - name: job\n    actors:\n"
+          "      - {name: trainer, type: false_trainer}\n");
   CHECK_FALSE(result.ok);
   CHECK_FALSE(result.interrupted);
   CHECK(result.step == 0);

@@ -66,7 +66,8 @@ TEST_CASE("VersionList: which checkpoints of a folder it names") {
   FileSystem& files = posix_files();
   const std::string checkpoints = folder.path() + "/checkpoints";
   CHECK(listed_steps(files, folder.path(), checkpoints).empty());
-  for (const char* const name : {"", "/step-000000000010", "/step-000000000020", "/step-000000000030"})
+  for (const char* const name :
+       {"", "/step-000000000010", "/step-000000000020", "/step-000000000030"})
     files.create_folder(checkpoints + name);
   CHECK(listed_steps(files, folder.path(), checkpoints).empty());
   VersionList list{files, folder.path()};
