@@ -39,7 +39,6 @@ struct World {
     options.ledger = folder.path() + "/ledger";
     options.machine = folder.path() + "/machine.json";
     options.checkpoints = folder.path() + "/checkpoints";
-    options.machine = folder.path() + "/machine.json";
     options.policy = policy;
     add_type("lead", [this](Context& context) { return std::make_unique<Lead>(context, *this); });
     add_type("listener",
