@@ -1,8 +1,8 @@
 # What ./run and ./test share: the packages that the build needs, and how they are installed. To be sourced.
 # shellcheck shell=bash disable=SC2034  # used by those who source it
 
-packages=(g++ meson ninja-build ccache pkg-config python3 capnproto libcapnp-dev doctest-dev libdnnl-dev libssl-dev
-  libxxhash-dev libcaf-dev libyaml-cpp-dev nlohmann-json3-dev zlib1g-dev libboost1.81-dev libsqlite3-dev curl)
+packages=(g++ meson ninja-build ccache pkg-config python3 python3-venv capnproto libcapnp-dev doctest-dev libdnnl-dev
+  libssl-dev libxxhash-dev libcaf-dev libyaml-cpp-dev nlohmann-json3-dev zlib1g-dev libboost1.81-dev libsqlite3-dev curl)
 
 # install PACKAGE...: those of them that are missing.
 install() {

@@ -3,7 +3,6 @@
 #include <capnp/message.h>
 
 #include <chrono>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,19 +10,18 @@
 #include <utility>
 #include <vector>
 
-#include "actors/aggregator/step_sum.hpp"
-#include "actors/aggregator/version_update.hpp"
+#include "actors/aggregator/step_in_flight.hpp"
 #include "actors/job/membership.hpp"
 #include "actors/job/training_job.hpp"
-#include "actors/versions/version_slots.hpp"
-#include "gpu/cpu_device.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
+#include "runtime/actor/services.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/shared_memory.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/telemetry/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
 #include "serialization/schema/training.capnp.h"
@@ -38,89 +36,16 @@ using serialization::read_head;
 
 constexpr Duration try_again_after = 2ms;
 
-/// What lives on the executor's thread: the step in flight.
-class StepInFlight {
- public:
-  StepInFlight(std::shared_ptr<const TrainingJob> job, std::shared_ptr<SharedMemory> memory)
-      : job_{std::move(job)},
-        memory_{std::move(memory)},
-        device_{gpu::make_cpu_device()},
-        sum_{job_, *device_},
-        update_{job_, *device_} {}
-
-  struct Result {
-    std::optional<std::uint64_t> newest;
-    bool try_again = false;  // complete, but there is no room for the next version yet
-    std::string corruption;  // two copies of a shard differ
-  };
-
-  Result add(const Frame& frame) {
-    Result result;
-    if (!look()) return result;
-    read_head<wire::PartialSum>(frame, [&](wire::PartialSum::Reader head) {
-      if (head.getJob() != job_->id() || head.getStep() != *step_) return;
-      const Subtree node{head.getFirst(), head.getCount()};
-      const auto bytes = head.getDigests();
-      if (bytes.size() != node.count * sizeof(ShardDigest))
-        throw serialization::MalformedFrame{"partial sum: expected a digest for each shard"};
-      std::vector<ShardDigest> digests(node.count);
-      if (node.count > 0) std::memcpy(digests.data(), bytes.begin(), bytes.size());
-      if (sum_.add(node, frame.payload(0), frame.payload(1), frame, digests) ==
-          StepSum::Arrival::different)
-        result.corruption = "step " + std::to_string(*step_) + ", shards " +
-                            std::to_string(node.first) + " to " +
-                            std::to_string(node.first + node.count - 1);
-    });
-    finish(result);
-    return result;
-  }
-
-  Result finish() {
-    Result result;
-    if (look()) finish(result);
-    return result;
-  }
-
-  std::vector<Subtree> missing(std::uint64_t job, std::uint64_t step) {
-    if (job != job_->id() || !look() || step != *step_) return {};
-    return sum_.missing();
-  }
-
- private:
-  /// Whether there is a version to start from. What was added of a step that is past is forgotten.
-  bool look() {
-    if (!slots_) slots_ = VersionSlots::find(memory_->writable_bytes(), job_->id());
-    if (!slots_) return false;
-    const auto newest = slots_->newest();
-    if (newest != step_) sum_.clear();
-    step_ = newest;
-    return step_.has_value();
-  }
-
-  void finish(Result& result) {
-    if (sum_.complete()) {
-      const bool pin = is_checkpoint(job_->train(), job_->samples(), *step_ + 1);
-      const VersionUpdate::Outcome outcome = update_.run(*slots_, *step_, sum_, pin);
-      result.try_again = outcome == VersionUpdate::Outcome::no_slot ||
-                         outcome == VersionUpdate::Outcome::no_record;
-      look();
-    }
-    result.newest = step_;
-  }
-
-  std::shared_ptr<const TrainingJob> job_;
-  std::shared_ptr<SharedMemory> memory_;
-  std::unique_ptr<gpu::Device> device_;
-  std::optional<VersionSlots> slots_;
-  std::optional<std::uint64_t> step_;
-  StepSum sum_;
-  VersionUpdate update_;
-};
-
 class Aggregator final : public Actor {
  public:
   Aggregator(Context& context, const Parameters& with)
-      : context_{context}, membership_{context, with.text("coordinator"), "aggregator"} {}
+      : context_{context},
+        update_threads_{static_cast<unsigned>(with.integer("update_threads"))},
+        staleness_{context.services().metrics.histogram(
+            "troupe_aggregator_staleness_versions",
+            "How many versions older than its step what a partial sum is computed from was.",
+            {.first = 0.5, .factor = 2, .count = 5})},
+        membership_{context, with.text("coordinator"), "aggregator"} {}
 
   void handles(Handlers& on) override {
     on.tell<wire::TrainingPlan>([this](const Frame& frame) { hear_plan(frame); });
@@ -151,7 +76,8 @@ class Aggregator final : public Actor {
     job_.reset();
     if (text.empty()) return;
     job_ = std::make_shared<TrainingJob>(text);
-    step_ = std::make_shared<StepInFlight>(job_, context_.memory(memory));
+    const auto shared = context_.memory(memory);
+    step_ = std::make_shared<StepInFlight>(job_, shared->writable_bytes(), shared, update_threads_);
   }
 
   void run(std::function<StepInFlight::Result()> work, Reply reply) {
@@ -168,6 +94,7 @@ class Aggregator final : public Actor {
 
   void hear(const std::shared_ptr<const TrainingJob>& job, const StepInFlight::Result& result) {
     if (job != job_) return;
+    for (const std::uint64_t age : result.ages) staleness_.observe(static_cast<double>(age));
     if (!result.corruption.empty())
       context_.log().error("two copies of a shard differ: memory or arithmetic is broken",
                            {{"where", result.corruption}});
@@ -232,6 +159,8 @@ class Aggregator final : public Actor {
   }
 
   Context& context_;
+  const unsigned update_threads_;
+  Histogram& staleness_;
   std::shared_ptr<const TrainingJob> job_;
   std::shared_ptr<StepInFlight> step_;
   std::optional<std::uint64_t> newest_;
@@ -247,7 +176,15 @@ void add_aggregator_type(Registry& registry) {
   type.name = "aggregator";
   type.help = "Adds up the gradients of a step, and makes the next version of the model.";
   type.origin = "built-in";
-  type.parameters = {{"coordinator", ParameterType::path, "The job's coordinator."}};
+  ParameterSchema update_threads{"update_threads", ParameterType::integer,
+                                 "How many threads share the update from one version to the next, "
+                                 "at most; 0: one for each core. A small model "
+                                 "is updated by one."};
+  update_threads.default_value = ParameterValue{std::int64_t{0}};
+  update_threads.minimum = 0;
+  update_threads.maximum = 256;
+  type.parameters = {{"coordinator", ParameterType::path, "The job's coordinator."},
+                     update_threads};
   type.make = [](Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
     return std::make_unique<Aggregator>(context, with);
   };

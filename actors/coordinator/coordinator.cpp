@@ -17,6 +17,7 @@
 #include "actors/coordinator/reference_link.hpp"
 #include "actors/coordinator/retraining.hpp"
 #include "actors/coordinator/serving.hpp"
+#include "actors/coordinator/version_list.hpp"
 #include "actors/feedback/retrain_rules.hpp"
 #include "actors/job/spec_reader.hpp"
 #include "actors/report/job_event.hpp"
@@ -48,11 +49,17 @@ class Coordinator final : public Actor {
       : context_{context},
         folder_{with.text("run_folder")},
         cache_{with.text("prepared_folder")},
+        policy_{with.text("assign") == "least_loaded" ? SharePolicy::least_loaded
+                                                      : SharePolicy::round_robin},
         fitting_within_{with.duration("fitting_within")},
         new_machine_{with.boolean("new_machine")},
-        served_{with.text("serving_folder")},
         promote_{promote},
-        retraining_{context, folder_, [this](const RetrainJob& job) { begin(job); }} {
+        serving_folder_{with.text("serving_folder")},
+        retraining_{context, folder_, [this](const RetrainJob& job) { begin(job); },
+                    [this] { return served_checkpoint(); },
+                    [this](const std::string& why) {
+                      tell(Notice{"warning", why});
+                    }} {
     sections_.data = with.structure("data");
     sections_.preprocess = with.structure("preprocess");
     sections_.model = with.structure("model");
@@ -64,6 +71,7 @@ class Coordinator final : public Actor {
     if (!with.text("observer").empty()) observer_ = context.ref(with.text("observer"));
     if (!with.text("deployer").empty()) serve_with(with);
     if (const RetrainJob* const job = retraining_.current()) {
+      if (const JobFiles first{posix_files(), folder_}; first.result()) tell_end(*first.result());
       promote_again();
       begin(RetrainJob{*job});
     } else {
@@ -93,6 +101,13 @@ class Coordinator final : public Actor {
       });
       if (run_) run_->hear_failure(job, reason);
     });
+    on.tell<wire::Pace>([this](const Frame& frame) {
+      read_head<wire::Pace>(frame, [this](wire::Pace::Reader head) {
+        if (run_)
+          run_->hear_pace(head.getPath(), head.getIncarnation(), head.getJob(), head.getShards(),
+                          static_cast<double>(head.getNanoseconds()) * 1e-9);
+      });
+    });
     retraining_.handles(on);
   }
 
@@ -110,7 +125,7 @@ class Coordinator final : public Actor {
   }
 
   void serve_with(const Parameters& with) {
-    serving_.emplace(context_, with.text("deployer"), with.text("serving_folder"),
+    serving_.emplace(context_, with.text("deployer"), serving_folder_,
                      [this](JobEvent event) { tell(std::move(event)); });
     if (with.text("feedback_actor").empty()) return;
     std::vector<SpecProblem> problems;
@@ -118,8 +133,11 @@ class Coordinator final : public Actor {
     const FeedbackSpec spec = read_feedback(section);
     throw_if_any(problems, "feedback");
     references_.emplace(context_, with.text("feedback_actor"),
-                        static_cast<std::size_t>(spec.groups), with.text("serving_folder"));
-    serving_->on_served([this](const std::string& version) { references_->served(version); });
+                        static_cast<std::size_t>(spec.groups), serving_folder_);
+    serving_->on_served([this](const std::string& version) {
+      served_ = version;
+      references_->served(version);
+    });
   }
 
   /// The job of the config, or what is left of it: its result.
@@ -129,10 +147,8 @@ class Coordinator final : public Actor {
            [this](const JobResult& result) {
              if (serving_ && !result.gate_passed)
                tell(Notice{"warning", "nothing new is served: the gate was not passed"});
-             tell(JobEnded{result.gate_passed, result.step, result.state_hash,
-                           result.gate_passed ? "" : "the gate was not passed: " + result.gate,
-                           folder_});
-             if (!promote_again() && result.gate_passed) promote(result, 0);
+             tell_end(result);
+             promote_again();
              retraining_.go_on();
            },
            [this](const std::string& reason, std::uint64_t step) {
@@ -140,64 +156,53 @@ class Coordinator final : public Actor {
            }});
   }
 
+  /// How the first job ended: whoever follows the run waits for that, of a run that is resumed too.
+  void tell_end(const JobResult& result) {
+    tell(JobEnded{result.gate_passed, result.step, result.state_hash,
+                  result.gate_passed ? "" : "the gate was not passed: " + result.gate, folder_});
+  }
+
   /// One that follows, on what was said of the versions before it.
   void begin(const RetrainJob& job) {
     const std::uint64_t number = job.number;
-    const RetrainJob* const served = retraining_.promoted();
     JobRunOptions with = options(retraining_.sections(sections_, job), retraining_.folder(number));
-    if (!write([&] { describe_job(posix_files(), with.folder, with.sections); })) return;
-    // What was held back is the same for all jobs of a run, and so are its measurements.
-    with.to_beat =
-        deciding_metrics(posix_files(), retraining_.folder(served != nullptr ? served->number : 0));
+    with.served = job.served;
+    retraining_.describe(number, job_json(with.sections));
     tell(Notice{"info", "job " + std::to_string(number) + " begins, on " +
                             std::to_string(job.records) + " labelled records more: " + job.reason});
     start(std::move(with),
           {[this](JobEvent event) { tell(std::move(event)); },
            [this, number](const JobResult& result) {
-             const bool passed = result.gate_passed;
-             if (!write([&] {
-                   retraining_.end(
-                       number, passed ? RetrainJob::State::promoted : RetrainJob::State::rejected,
-                       passed ? "" : result.gate);
-                 }))
-               return;
-             tell(Notice{passed ? "info" : "warning",
-                         "job " + std::to_string(number) +
-                             (passed ? " gave version " + std::to_string(result.step)
-                                     : " gave no better version: " + result.gate)});
-             if (passed) promote(result, number);
-             retraining_.go_on();
+             if (!result.gate_passed)
+               return end(number, RetrainJob::State::rejected, "gave no better version",
+                          result.gate);
+             retraining_.end(number, RetrainJob::State::promoted, {}, [this, number, result] {
+               tell(Notice{"info", "job " + std::to_string(number) + " gave version " +
+                                       std::to_string(result.step)});
+               promote(result, number);
+               retraining_.go_on();
+             });
            },
            [this, number](const std::string& reason, std::uint64_t) {
-             if (!write([&] { retraining_.end(number, RetrainJob::State::failed, reason); }))
-               return;
-             tell(Notice{"warning", "job " + std::to_string(number) + " failed: " + reason});
-             retraining_.go_on();
+             end(number, RetrainJob::State::failed, "failed", reason);
            }});
   }
 
-  /// Whether a file could be written. On a full disk a job that follows stays where it is until the node is started
-  /// again; what is served is served on.
-  bool write(const std::function<void()>& what) {
-    try {
-      what();
-      return true;
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::exhausted) throw;
-      context_.log().error("no job follows until the node is started again",
-                           {{"why", one_line(error.what())}});
-      tell(Notice{"warning",
-                  one_line(error.what()) +
-                      ": no job follows until there is room and the node is started again"});
-      return false;
-    }
+  /// What was served stays.
+  void end(std::uint64_t number, RetrainJob::State state, const std::string& what,
+           const std::string& why) {
+    retraining_.end(number, state, why, [=, this] {
+      tell(Notice{"warning", "job " + std::to_string(number) + ' ' + what + ": " + why});
+      retraining_.go_on();
+    });
   }
 
   JobRunOptions options(JobSections sections, std::string folder) const {
     JobRunOptions options{std::move(sections), std::move(folder), cache_};
+    options.policy = policy_;
     options.fitting_within = fitting_within_;
     options.new_machine = new_machine_;
-    options.served = served_;
+    options.serving_folder = serving_folder_;
     return options;
   }
 
@@ -222,21 +227,37 @@ class Coordinator final : public Actor {
     if (promote_) promote_(context_, result.checkpoint, number);
   }
 
-  /// The version of the last job that followed, if one was promoted: the coordinator before may have ended there.
-  bool promote_again() {
+  /// The version of the last job that was promoted, or of the first one: the coordinator before may have ended there.
+  void promote_again() {
+    if (const auto result = last_promoted()) promote(*result, last_number());
+  }
+  std::uint64_t last_number() const {
     const RetrainJob* const last = retraining_.promoted();
-    if (last == nullptr) return false;
-    const JobFiles files{posix_files(), retraining_.folder(last->number)};
-    if (files.result()) promote(*files.result(), last->number);
-    return true;
+    return last != nullptr ? last->number : 0;
+  }
+  std::optional<JobResult> last_promoted() const {
+    const JobFiles files{posix_files(), retraining_.folder(last_number())};
+    return files.result() && files.result()->gate_passed ? files.result() : std::nullopt;
+  }
+
+  /// Of what is served now, be it that somebody promoted it or rolled back to it by hand; else of what a job promoted
+  /// last.
+  std::string served_checkpoint() const {
+    const VersionList list{posix_files(), serving_folder_};
+    for (const NumberedVersion& version : list.versions())
+      if (std::to_string(version.number) == served_) return version.checkpoint;
+    const auto result = last_promoted();
+    return result ? result->checkpoint : std::string{};
   }
 
   Context& context_;
   const std::string folder_, cache_;
+  const SharePolicy policy_;
   const Duration fitting_within_;
   const bool new_machine_;
-  const std::string served_;
   const PromoteVersion promote_;
+  const std::string serving_folder_;
+  std::string served_;  // the version that is, as the deployer calls it; empty: not known
   JobSections sections_;
   Ref observer_;
   std::map<std::string, JobMember> members_;
@@ -278,6 +299,14 @@ void add_coordinator_type(Registry& registry, const SectionReaders& readers, Pro
   type.parameters.push_back(
       text_parameter("feedback_actor",
                      "Who is told what the data of a served version is like; empty: nobody.", ""));
+  ParameterSchema assign =
+      text_parameter("assign",
+                     "How shards are shared out among trainers: equally, or by their speed as "
+                     "measured while they compute. It changes "
+                     "no bit.",
+                     "round_robin");
+  assign.choices = {"round_robin", "least_loaded"};
+  type.parameters.push_back(std::move(assign));
   ParameterSchema fitting_within{
       "fitting_within", ParameterType::duration,
       "How long another trainer is waited for when all that came compute other bits (JOB-6)."};

@@ -82,9 +82,11 @@ void Evaluation::ask(std::uint32_t part) {
         context_.log().warning("a part was not evaluated",
                                {{"part", part}, {"why", answer.failure().text}});
         if (answer.failure().kind == FailureKind::refused && ++refusals_ > most_refusals) {
+          const EvaluationOrder failed = std::move(orders_.front());
           begun_ = false;
           orders_.pop_front();
-          on_failed_(answer.failure().text);
+          on_failed_(failed, answer.failure().text);
+          if (!begun_) begin_next();
           return;
         }
         again();

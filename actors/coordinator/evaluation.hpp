@@ -26,7 +26,7 @@ struct EvaluationOrder {
 class Evaluation {
  public:
   using OnMeasured = std::function<void(const EvaluationOrder&, const Metrics&)>;
-  using OnFailed = std::function<void(const std::string& reason)>;
+  using OnFailed = std::function<void(const EvaluationOrder&, const std::string& reason)>;
 
   /// @param data  the folder of the prepared data
   /// @param spec  the config's section, JSON

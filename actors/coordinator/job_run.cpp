@@ -63,11 +63,17 @@ void JobRun::hear_failure(std::uint64_t job, const std::string& reason) {
   if (training_) training_->hear_failure(job, reason);
 }
 
+void JobRun::hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                       std::uint64_t shards, double seconds) {
+  if (training_) training_->hear_pace(path, incarnation, job, shards, seconds);
+}
+
 bool JobRun::save_at_end(std::function<void()> then) {
   if (!training_ || ended_ || training_->finished() || !training_->version().value_or(0))
     return false;
   std::vector<VersionSlots::Held> unsaved = training_->hold_unsaved();
   if (unsaved.empty()) return false;
+  const std::uint64_t newest = unsaved.back().version();
   context_.executor({.name = "save"})
       .run_as(
           "save at the end",
@@ -76,7 +82,10 @@ bool JobRun::save_at_end(std::function<void()> then) {
             for (const VersionSlots::Held& held : unsaved)
               save_version(posix_files(), *job, held, folder, record);
           },
-          std::move(then));
+          [this, newest, then = std::move(then)] {
+            listener_.tell(Checkpointed{newest, checkpoint(newest)});
+            then();
+          });
   return true;
 }
 
@@ -149,16 +158,19 @@ void JobRun::train() {
   evaluation_.emplace(
       context_, job_->data_folder, or_empty(options_.sections.evaluate), job_->evaluate.parts,
       [this](const EvaluationOrder& order, const Metrics& metrics) { measured(order, metrics); },
-      [this](const std::string& reason) { fail("a version could not be evaluated: " + reason); });
+      [this](const EvaluationOrder& order, const std::string& reason) {
+        not_measured(order, reason);
+      });
   TrainingOptions options;
   options.job = job_->job;
   options.memory = options_.memory;
   options.ledger = options_.folder + "/ledger";
   options.machine = options_.folder + "/machine.json";
-  options.served = options_.served;
+  options.serving_folder = options_.serving_folder;
   options.new_machine = options_.new_machine;
   options.checkpoints = checkpoints();
   options.record = job_->record;
+  options.policy = options_.policy;
   options.probe = job_->probe;
   options.fitting_within = options_.fitting_within;
   training_.emplace(context_, std::move(options),
@@ -171,6 +183,13 @@ void JobRun::train() {
                                          listener_.tell(Notice{"warning", text});
                                        }});
   begin_stage(Stage::train, job_->job->steps(), {});
+  if (const std::uint64_t staleness = job_->job->train().staleness; staleness > 0) {
+    const std::string exempt =
+        "aggregate: parameter_server: gradients may be " + std::to_string(staleness) +
+        " versions old, so that the weights depend on the trainers' timing (JOB-9)";
+    context_.log().warning(exempt);
+    listener_.tell(Notice{"warning", exempt});
+  }
   training_->start();
   for (const auto& [path, member] : members_) admit(member);
   find_saved();
@@ -272,12 +291,33 @@ void JobRun::want_evaluation(std::uint64_t version) {
 }
 
 void JobRun::measured(const EvaluationOrder& order, const Metrics& metrics) {
+  if (order.checkpoint == options_.served) {
+    served_has_ = metrics.values;
+    return look_for_end();
+  }
   if (!write([&] { files_.add({order.step, order.split, metrics.values}); })) return;
   std::vector<std::pair<std::string, double>> shown;
   for (const std::string& name : job_->evaluate.metrics)
     shown.emplace_back(name, metrics.value(name));
   listener_.tell(Evaluated{order.split, order.step, std::move(shown)});
   look_for_end();
+}
+
+void JobRun::not_measured(const EvaluationOrder& order, const std::string& reason) {
+  if (order.checkpoint != options_.served)
+    return fail("a version could not be evaluated: " + reason);
+  context_.log().warning("what is served cannot be compared with",
+                         {{"checkpoint", order.checkpoint}, {"why", reason}});
+  served_has_.emplace();
+  look_for_end();
+}
+
+/// Whether it is known what the served version reaches on a split; if not, it is measured.
+bool JobRun::know_served(const std::string& split) {
+  if (options_.served.empty()) served_has_.emplace();
+  if (!served_has_ && wanted_.emplace(0, "served").second)
+    evaluation_->add({0, options_.served, split});
+  return served_has_.has_value();
 }
 
 JobRun::Course JobRun::course() const {
@@ -340,7 +380,10 @@ void JobRun::look_for_end() {
   const std::string split = job_->test > 0 ? "test" : "validation";
   if (job_->test == 0 && job_->validation == 0) return decide_gate(*version, {});
   const MeasuredVersion* const final = files_.find(*version, split);
-  if (final != nullptr) return decide_gate(*version, final->metrics);
+  if (final != nullptr) {
+    if (know_served(split)) decide_gate(*version, final->metrics);
+    return;
+  }
   if (wanted_.emplace(*version, split).second)
     evaluation_->add({*version, checkpoint(*version), split});
 }
@@ -359,10 +402,10 @@ void JobRun::decide_gate(std::uint64_t version,
     why = failures(gate, metrics);
   }
   std::string text = to_string(gate);
-  if (!options_.to_beat.empty()) {
+  if (served_has_ && !served_has_->empty()) {
     std::vector<std::string> names;
     for (const Gate::Condition& condition : gate.conditions) names.push_back(condition.metric);
-    for (std::string& line : worse_than(options_.to_beat, values, names))
+    for (std::string& line : worse_than(*served_has_, values, names))
       why.push_back(std::move(line));
     text += (text.empty() ? "" : " and ") + std::string{"not worse than what is served"};
   }

@@ -29,12 +29,13 @@ struct JobRunOptions {
   std::string folder;  ///< of this job's files; it must be there
   std::string cache;   ///< where prepared data is kept
   std::string memory = "versions";
-  std::string served = {};   ///< the folder of the list of served versions; empty: none is
-  bool new_machine = false;  ///< it goes on here, though with other bits
+  SharePolicy policy = SharePolicy::round_robin;
+  std::string serving_folder = {};  ///< with the list of served versions; empty: none is
+  bool new_machine = false;         ///< it goes on here, though with other bits
   Duration fitting_within = std::chrono::seconds{10};  ///< as TrainingOptions says
-  /// What the version that is served has reached on the split that decides: the job's must not be worse. Empty: nothing
-  /// is served.
-  std::vector<std::pair<std::string, double>> to_beat = {};
+  /// The checkpoint of what is served, which is measured on the split that decides: the job's version must not be worse.
+  /// Empty: nothing is served.
+  std::string served = {};
 };
 
 /// A member of the coordinator that brings one job from its data to its result: data prepared, model trained, versions
@@ -60,6 +61,9 @@ class JobRun {
   void join(const JobMember& member);
   void hear_version(std::uint64_t job);
   void hear_failure(std::uint64_t job, const std::string& reason);
+  /// What a trainer tells of its speed.
+  void hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                 std::uint64_t shards, double seconds);
   /// Saves where training stands and calls `then`; false, without a call: there is nothing to save.
   bool save_at_end(std::function<void()> then);
   /// Another job takes the memory: from now on it does nothing. It must live as long as answers may come.
@@ -86,6 +90,8 @@ class JobRun {
   void saved(std::uint64_t version, const std::string& folder);
   void want_evaluation(std::uint64_t version);
   void measured(const EvaluationOrder& order, const Metrics& metrics);
+  void not_measured(const EvaluationOrder& order, const std::string& reason);
+  bool know_served(const std::string& split);
   /// What early stopping says by what was measured, in order, up to a version that is not measured yet.
   struct Course {
     StoppingDecision decision;
@@ -111,6 +117,8 @@ class JobRun {
   std::optional<Training> training_;
   std::optional<Evaluation> evaluation_;
   std::set<std::pair<std::uint64_t, std::string>> wanted_;  // evaluations that were asked for
+  /// What the served version has reached; no metrics: that cannot be measured.
+  std::optional<std::vector<std::pair<std::string, double>>> served_has_;
   std::map<Stage, TimePoint> stage_began_;
   TimePoint news_at_{};
   std::uint64_t steps_since_news_ = 0;

@@ -47,4 +47,32 @@ std::vector<Subtree> share_out(std::uint32_t shards, std::span<const double> spe
   return result;
 }
 
+double step_time(std::span<const Subtree> shares, std::span<const double> speeds) {
+  double longest = 0.0;
+  for (std::size_t i = 0; i < shares.size(); ++i)
+    longest = std::max(longest, static_cast<double>(shares[i].count) / speeds[i]);
+  return longest;
+}
+
+void MeasuredSpeed::add(std::uint64_t shards, double seconds) {
+  constexpr double weight_of_new = 0.5;
+  constexpr double least_seconds = 1e-9;
+  if (shards == 0) return;
+  const double measured = static_cast<double>(shards) / std::max(seconds, least_seconds);
+  value_ = value_ ? *value_ + weight_of_new * (measured - *value_) : measured;
+}
+
+std::vector<double> filled_in(std::span<const std::optional<double>> speeds) {
+  double total = 0.0, told = 0.0;
+  for (const auto& speed : speeds) {
+    if (!speed) continue;
+    total += *speed;
+    told += 1.0;
+  }
+  std::vector<double> result;
+  for (const auto& speed : speeds)
+    result.push_back(speed.value_or(told > 0.0 ? total / told : 1.0));
+  return result;
+}
+
 }  // namespace troupe::actors

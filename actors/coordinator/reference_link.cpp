@@ -102,7 +102,13 @@ void ReferenceLink::send(std::uint64_t round, const std::string& reference) {
         head.setReference(reference);
       }),
       answer_within, [this, round, reference](const Answer& answer) {
-        if (round != round_ || answer.ok()) return;
+        if (round != round_) return;
+        if (answer.ok()) {
+          context_.log().info("the feedback actor knows what is served",
+                              {{"version", version_},
+                               {"drift", reference.empty() ? "is not looked at" : "is looked at"}});
+          return;
+        }
         // One that it cannot use is not sent again.
         if (answer.failure().kind == FailureKind::refused && !reference.empty()) {
           context_.log().warning("drift is not looked at", {{"why", answer.failure().text}});

@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "actors/coordinator/job_files.hpp"
 #include "actors/feedback/feedback_messages.hpp"
 #include "runtime/actor/executor.hpp"
 #include "runtime/actor/name_table.hpp"
@@ -38,21 +37,17 @@ constexpr unsigned most_refusals = 20;  // of one snapshot
 constexpr std::array<const char*, 5> states{"wanted", "frozen", "promoted", "rejected", "failed"};
 
 Json to_json(const RetrainJob& job) {
-  return {{"number", job.number},
-          {"model", job.model},
-          {"rowid", job.rowid},
-          {"reason", job.reason},
-          {"feedback", job.feedback},
-          {"state", states.at(static_cast<std::size_t>(job.state))},
-          {"records", job.records},
-          {"sha256", job.sha256},
-          {"why", job.why}};
+  return {{"number", job.number},     {"model", job.model},
+          {"rowid", job.rowid},       {"reason", job.reason},
+          {"feedback", job.feedback}, {"state", states.at(static_cast<std::size_t>(job.state))},
+          {"records", job.records},   {"sha256", job.sha256},
+          {"served", job.served},     {"why", job.why}};
 }
 
 RetrainJob job_of(const Json& json, const std::string& path) {
-  RetrainJob job{json.at("number"),  json.at("model"),    json.at("rowid"),
-                 json.at("reason"),  json.at("feedback"), State::wanted,
-                 json.at("records"), json.at("sha256"),   json.at("why")};
+  RetrainJob job{json.at("number"),        json.at("model"), json.at("rowid"),   json.at("reason"),
+                 json.at("feedback"),      State::wanted,    json.at("records"), json.at("sha256"),
+                 json.value("served", ""), json.at("why")};
   const auto state = std::ranges::find(states, json.at("state").get<std::string>());
   if (state == states.end() || job.number == 0)
     throw Error{ErrorCode::corrupted, path + ": expected a job with a known state, got another"};
@@ -67,30 +62,42 @@ void make_folder(FileSystem& files, const std::string& path) {
   files.sync_folder(parent_folder(path));
 }
 
+std::string path_in(const std::string& run_folder) {
+  return run_folder + "/retraining.json";
+}
+
 std::string snapshot_of(const std::string& folder) {
   return std::filesystem::absolute(folder).string() + "/feedback.csv";
 }
 
 }  // namespace
 
-RetrainFile::RetrainFile(FileSystem& files, const std::string& run_folder)
-    : files_{files}, path_{run_folder + "/retraining.json"} {
-  if (files_.kind(path_) != PathKind::file) return;
-  const FileBytes bytes = files_.read(path_, most_bytes);
+RetrainJobs RetrainJobs::read(FileSystem& files, const std::string& run_folder) {
+  RetrainJobs read;
+  const std::string path = path_in(run_folder);
+  if (files.kind(path) != PathKind::file) return read;
+  const FileBytes bytes = files.read(path, most_bytes);
   const auto* const text = reinterpret_cast<const char*>(bytes.span().data());
   try {
-    const Json read = Json::parse(text, text + bytes.span().size());
-    for (const Json& json : read.at("jobs")) {
-      jobs_.push_back(job_of(json, path_));
-      last_number_ = std::max(last_number_, jobs_.back().number);
+    const Json all = Json::parse(text, text + bytes.span().size());
+    for (const Json& json : all.at("jobs")) {
+      read.jobs_.push_back(job_of(json, path));
+      read.last_number_ = std::max(read.last_number_, read.jobs_.back().number);
     }
   } catch (const Json::exception& error) {
     throw Error{ErrorCode::corrupted,
-                path_ + ": expected what a coordinator wrote there, got " + error.what()};
+                path + ": expected what a coordinator wrote there, got " + error.what()};
   }
+  return read;
 }
 
-void RetrainFile::write() {
+std::string RetrainJobs::json() const {
+  Json list = Json::array();
+  for (const RetrainJob& job : jobs_) list.push_back(to_json(job));
+  return Json{{"jobs", list}}.dump(1, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+void RetrainJobs::forget_oldest() {
   while (jobs_.size() > most) {
     const RetrainJob* const keep = promoted();
     const auto oldest = std::ranges::find_if(jobs_, [&](const RetrainJob& job) {
@@ -99,14 +106,9 @@ void RetrainFile::write() {
     if (oldest == jobs_.end()) break;
     jobs_.erase(oldest);
   }
-  Json list = Json::array();
-  for (const RetrainJob& job : jobs_) list.push_back(to_json(job));
-  const std::string text =
-      Json{{"jobs", list}}.dump(1, ' ', false, Json::error_handler_t::replace) + '\n';
-  write_atomically(files_, path_, std::as_bytes(std::span{text}));
 }
 
-void RetrainFile::want(RetrainJob job, std::uint64_t replace) {
+void RetrainJobs::want(RetrainJob job, std::uint64_t replace) {
   for (const RetrainJob& known : jobs_)
     if (known.model == job.model && known.rowid >= job.rowid) return;
   const auto old = std::ranges::find_if(jobs_, [&](const RetrainJob& known) {
@@ -120,35 +122,39 @@ void RetrainFile::want(RetrainJob job, std::uint64_t replace) {
     job.number = ++last_number_;
     jobs_.push_back(std::move(job));
   }
-  write();
+  forget_oldest();
 }
 
-void RetrainFile::set(const RetrainJob& job) {
+void RetrainJobs::set(const RetrainJob& job) {
   const auto at = std::ranges::find(jobs_, job.number, &RetrainJob::number);
   if (at == jobs_.end()) throw Error{ErrorCode::bug, "retraining: expected a job that is known"};
   *at = job;
-  write();
+  forget_oldest();
 }
 
-const RetrainJob* RetrainFile::frozen() const {
+const RetrainJob* RetrainJobs::frozen() const {
   const auto at = std::ranges::find(jobs_, State::frozen, &RetrainJob::state);
   return at == jobs_.end() ? nullptr : &*at;
 }
-const RetrainJob* RetrainFile::wanted() const {
+const RetrainJob* RetrainJobs::wanted() const {
   const auto at = std::ranges::find(jobs_, State::wanted, &RetrainJob::state);
   return at == jobs_.end() ? nullptr : &*at;
 }
-const RetrainJob* RetrainFile::promoted() const {
+const RetrainJob* RetrainJobs::promoted() const {
   const auto at = std::find_if(jobs_.rbegin(), jobs_.rend(),
                                [](const RetrainJob& job) { return job.state == State::promoted; });
   return at == jobs_.rend() ? nullptr : &*at;
 }
 
-Retraining::Retraining(Context& context, std::string run_folder, OnFrozen on_frozen)
+Retraining::Retraining(Context& context, std::string run_folder, OnFrozen on_frozen,
+                       std::function<std::string()> served,
+                       std::function<void(const std::string&)> on_stuck)
     : context_{context},
       run_folder_{std::move(run_folder)},
       on_frozen_{std::move(on_frozen)},
-      file_{posix_files(), run_folder_} {}
+      served_{std::move(served)},
+      on_stuck_{std::move(on_stuck)},
+      jobs_{RetrainJobs::read(posix_files(), run_folder_)} {}
 
 void Retraining::handles(Handlers& on) {
   on.ask<wire::RetrainWanted>(
@@ -166,13 +172,42 @@ void Retraining::hear(const Frame& frame, Reply reply) {
   if (job.feedback.empty() || job.rowid < 1)
     return reply.refuse("expected a rowid from 1, from an actor that can write its snapshot");
   // What a job that has not begun would train on is part of what this one does.
-  const RetrainJob* const waiting = file_.wanted();
+  const RetrainJob* const waiting = jobs_.wanted();
   const bool replace = waiting != nullptr && waiting->number != freezing_;
   const std::string reason = job.reason;
-  file_.want(std::move(job), replace ? waiting->number : 0);  // LOOP-1
-  reply.answer(done_frame());
-  context_.log().info("it is wanted to train again", {{"why", reason}});
-  freeze();
+  jobs_.want(std::move(job), replace ? waiting->number : 0);
+  keep([this, reason, reply = std::make_shared<Reply>(std::move(reply))] {
+    reply->answer(done_frame());  // LOOP-1
+    context_.log().info("it is wanted to train again", {{"why", reason}});
+    freeze();
+  });
+}
+
+void Retraining::write(std::string label, std::function<void()> what, std::function<void()> then) {
+  context_.executor({.name = "retraining"})
+      .run_as(std::move(label), std::move(what), std::move(then),
+              [this](const std::exception_ptr& thrown) {
+                try {
+                  std::rethrow_exception(thrown);
+                } catch (const Error& error) {
+                  if (error.code() != ErrorCode::exhausted) throw;
+                  const std::string why =
+                      one_line(error.what()) +
+                      ": no job follows until there is room and the node is started again";
+                  context_.log().error(why);
+                  on_stuck_(why);
+                }
+              });
+}
+
+/// Writes the jobs down as they are now, behind what is being written.
+void Retraining::keep(std::function<void()> then) {
+  write(
+      "write down which jobs there are",
+      [path = path_in(run_folder_), text = jobs_.json()] {
+        write_atomically(posix_files(), path, std::as_bytes(std::span{text}));
+      },
+      std::move(then));
 }
 
 void Retraining::go_on() {
@@ -181,64 +216,75 @@ void Retraining::go_on() {
 }
 
 void Retraining::freeze() {
-  const RetrainJob* const wanted = file_.wanted();
+  const RetrainJob* const wanted = jobs_.wanted();
   if (!idle_ || freezing_ != 0 || wanted == nullptr) return;
   freezing_ = wanted->number;
-  const std::string to = folder(wanted->number);
-  make_folder(posix_files(), to);
+  write(
+      "make the job's folder", [to = folder(freezing_)] { make_folder(posix_files(), to); },
+      [this, job = *wanted] { ask_for_snapshot(job); });
+}
+
+void Retraining::ask_for_snapshot(const RetrainJob& wanted) {
   context_.ask<wire::Snapshot>(
-      context_.ref(wanted->feedback), make_frame<wire::Snapshot>([&](wire::Snapshot::Builder head) {
-        head.setN(wanted->rowid);
-        head.setFile(snapshot_of(to));
+      context_.ref(wanted.feedback), make_frame<wire::Snapshot>([&](wire::Snapshot::Builder head) {
+        head.setN(wanted.rowid);
+        head.setFile(snapshot_of(folder(wanted.number)));
       }),
-      freeze_within, [this, job = *wanted](const Answer& answer) mutable {
+      freeze_within, [this, job = wanted](const Answer& answer) mutable {
         if (!answer.ok())
           return again(answer.failure().text, answer.failure().kind == FailureKind::refused);
         read_head<wire::SnapshotWritten>(answer.frame(), [&](wire::SnapshotWritten::Reader head) {
           job.records = head.getRecords();
           job.sha256 = head.getSha256();
         });
+        if (job.records == 0) return fail(job, "there are no labelled records to train on");
+        job.state = State::frozen;
+        job.served = served_();
+        jobs_.set(job);
         freezing_ = 0;
         refusals_ = 0;
-        if (job.records == 0) {
-          job.state = State::failed;
-          job.why = "there are no labelled records to train on";
-          file_.set(job);
-          return freeze();
-        }
-        job.state = State::frozen;
-        file_.set(job);  // LOOP-2
         idle_ = false;
-        on_frozen_(job);
+        keep([this, job] { on_frozen_(job); });  // LOOP-2
       });
+}
+
+void Retraining::fail(RetrainJob job, const std::string& why) {
+  job.state = State::failed;
+  job.why = why;
+  jobs_.set(job);
+  freezing_ = 0;
+  refusals_ = 0;
+  keep([this] { freeze(); });
 }
 
 void Retraining::again(const std::string& why, bool refused) {
   context_.log().warning("the feedback was not frozen", {{"why", why}});
-  if (refused && ++refusals_ > most_refusals) {
-    const auto at = std::ranges::find(file_.jobs(), freezing_, &RetrainJob::number);
-    RetrainJob job = *at;
-    job.state = State::failed;
-    job.why = why;
-    file_.set(job);
-    freezing_ = 0;
-    refusals_ = 0;
-    return freeze();
-  }
+  if (refused && ++refusals_ > most_refusals)
+    return fail(*std::ranges::find(jobs_.jobs(), freezing_, &RetrainJob::number), why);
   context_.after(try_again_after, [this] {
     freezing_ = 0;
     freeze();
   });
 }
 
-void Retraining::end(std::uint64_t number, State state, const std::string& why) {
-  for (RetrainJob job : file_.jobs()) {
-    if (job.number != number) continue;
-    job.state = state;
-    job.why = why;
-    file_.set(job);
-    return;
-  }
+void Retraining::describe(std::uint64_t number, std::string job_json) {
+  write(
+      "describe the job",
+      [path = folder(number) + "/job.json", text = std::move(job_json)] {
+        write_atomically(posix_files(), path, std::as_bytes(std::span{text}));
+      },
+      [] {});
+}
+
+void Retraining::end(std::uint64_t number, State state, const std::string& why,
+                     std::function<void()> then) {
+  const auto at = std::ranges::find(jobs_.jobs(), number, &RetrainJob::number);
+  if (at == jobs_.jobs().end()) return then();
+  RetrainJob job = *at;
+  job.state = state;
+  job.why = why;
+  jobs_.set(job);
+  keep(std::move(then));
 }
 
 std::string Retraining::folder(std::uint64_t number) const {
@@ -256,25 +302,14 @@ JobSections Retraining::sections(JobSections first, const RetrainJob& job) const
   return first;
 }
 
-void describe_job(FileSystem& files, const std::string& folder, const JobSections& sections) {
+std::string job_json(const JobSections& sections) {
   const Json json = {{"data", Json::parse(sections.data)},
                      {"preprocess", Json::parse(sections.preprocess)},
                      {"model", Json::parse(sections.model)},
                      {"train", Json::parse(sections.train)},
                      {"evaluate", Json::parse(sections.evaluate)},
                      {"seed", sections.seed}};
-  const std::string text = json.dump(1) + '\n';
-  write_atomically(files, folder + "/job.json", std::as_bytes(std::span{text}));
-}
-
-std::vector<std::pair<std::string, double>> deciding_metrics(FileSystem& files,
-                                                             const std::string& folder) {
-  const JobFiles job{files, folder};
-  if (!job.result() || !job.result()->gate_passed) return {};
-  for (const char* const split : {"test", "validation"})
-    if (const MeasuredVersion* const measured = job.find(job.result()->step, split))
-      return measured->metrics;
-  return {};
+  return Json{{"job", json}}.dump(1) + '\n';
 }
 
 }  // namespace troupe::actors

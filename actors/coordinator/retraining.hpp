@@ -30,23 +30,27 @@ struct RetrainJob {
   State state = State::wanted;
   std::int64_t records = 0;  ///< in the snapshot
   std::string sha256;        ///< of the snapshot
-  std::string why;           ///< if rejected or failed
+  std::string served =
+      {};           ///< the checkpoint of what was served when it was frozen; empty: nothing
+  std::string why;  ///< if rejected or failed
 
   bool operator==(const RetrainJob&) const = default;
 };
 
-/// The jobs of a run behind the first, in RUN/retraining.json, which is written atomically. Of more than `most` the oldest
-/// are forgotten, but for the last one that was promoted.
-class RetrainFile {
+/// The jobs of a run behind the first, as RUN/retraining.json has them. Of more than `most` the oldest are forgotten, but for
+/// the last one that was promoted.
+class RetrainJobs {
  public:
   static constexpr std::size_t most = 100;
 
   /// @throws Error corrupted, naming the file, if it says something else.
-  RetrainFile(FileSystem& files, const std::string& run_folder);
+  static RetrainJobs read(FileSystem& files, const std::string& run_folder);
+  /// What is to be written there.
+  std::string json() const;
 
   const std::vector<RetrainJob>& jobs() const { return jobs_; }
-  /// Durable when this returns. What is known of that feedback, or of more, is not wanted again. @param replace  the
-  /// number of a job that is only wanted, and of which this one has more; 0: none
+  /// What is known of that feedback, or of more, is not wanted again. @param replace  the number of a job that is only
+  /// wanted, and of which this one has more; 0: none
   void want(RetrainJob job, std::uint64_t replace);
   void set(const RetrainJob& job);
   /// The one that is frozen, the first that is wanted, the last that was promoted; null: there is none.
@@ -55,10 +59,8 @@ class RetrainFile {
   const RetrainJob* promoted() const;
 
  private:
-  void write();
+  void forget_oldest();
 
-  FileSystem& files_;
-  const std::string path_;
   std::vector<RetrainJob> jobs_;
   std::uint64_t last_number_ = 0;
 };
@@ -73,18 +75,26 @@ class Retraining {
   using OnFrozen = std::function<void(const RetrainJob&)>;
 
   /// @param on_frozen  a job can begin; told only after go_on()
-  Retraining(runtime::Context& context, std::string run_folder, OnFrozen on_frozen);
+  /// @param served  the checkpoint of what is served now, with which the job's version is compared
+  /// @param on_stuck  the disk is full: a job that follows stays where it is until the node is started again, while what
+  ///                  is served is served on
+  Retraining(runtime::Context& context, std::string run_folder, OnFrozen on_frozen,
+             std::function<std::string()> served,
+             std::function<void(const std::string& why)> on_stuck);
 
   /// Adds wire::RetrainWanted.
   void handles(runtime::Handlers& on);
 
   /// The job that is to be trained now, null if it is the first one of the run.
-  const RetrainJob* current() const { return file_.frozen(); }
-  const RetrainJob* promoted() const { return file_.promoted(); }
+  const RetrainJob* current() const { return jobs_.frozen(); }
+  const RetrainJob* promoted() const { return jobs_.promoted(); }
   /// No job runs any more: the next one that is wanted may begin.
   void go_on();
-  /// How a job that was frozen ended; durable when this returns.
-  void end(std::uint64_t number, RetrainJob::State state, const std::string& why);
+  /// Writes what a job is made of beside its other files, soon.
+  void describe(std::uint64_t number, std::string job_json);
+  /// How a job that was frozen ended. `then` is called when that is on the disk.
+  void end(std::uint64_t number, RetrainJob::State state, const std::string& why,
+           std::function<void()> then);
 
   /// RUN/jobs/NUMBER; the run folder itself for 0.
   std::string folder(std::uint64_t number) const;
@@ -93,24 +103,25 @@ class Retraining {
 
  private:
   void hear(const runtime::Frame& frame, runtime::Reply reply);
+  void write(std::string label, std::function<void()> what, std::function<void()> then);
+  void keep(std::function<void()> then);
   void freeze();
+  void ask_for_snapshot(const RetrainJob& wanted);
+  void fail(RetrainJob job, const std::string& why);
   void again(const std::string& why, bool refused);
 
   runtime::Context& context_;
   const std::string run_folder_;
   OnFrozen on_frozen_;
-  RetrainFile file_;
+  std::function<std::string()> served_;
+  std::function<void(const std::string&)> on_stuck_;
+  RetrainJobs jobs_;
   bool idle_ = false;           // no job runs
   std::uint64_t freezing_ = 0;  // the job whose snapshot was asked for
   unsigned refusals_ = 0;       // of it
 };
 
-/// Writes what a job is made of to FOLDER/job.json, as the first job of a run has it.
-void describe_job(FileSystem& files, const std::string& folder, const JobSections& sections);
-
-/// What the version that a job gave has reached on the split that decided about it. Empty: it gave none that passed, or nothing
-/// was measured. @param folder  of the job's files
-std::vector<std::pair<std::string, double>> deciding_metrics(FileSystem& files,
-                                                             const std::string& folder);
+/// What a job is made of, for FOLDER/job.json: {"job": {"data": …, …}}, as the first job of a run has it.
+std::string job_json(const JobSections& sections);
 
 }  // namespace troupe::actors

@@ -35,11 +35,16 @@ constexpr Duration deploy_within = 2min;
 constexpr Duration by_hand_within = 2min;
 constexpr Duration first_wait = 50ms, longest_wait = 1s;
 constexpr unsigned most_refusals = 10;  // of one order
+constexpr std::size_t most_waiting = 16;
 
 std::uint64_t number_of(const std::string& version) {
   std::uint64_t number = 0;
   std::from_chars(version.data(), version.data() + version.size(), number);
   return number;
+}
+
+std::string text_of(const std::string& version) {
+  return version.empty() ? "a version" : "version " + version;
 }
 
 void say(Reply& reply, bool ok, std::string text) {
@@ -65,7 +70,11 @@ Serving::Serving(Context& context, const std::string& deployer, std::string fold
     : context_{context},
       deployer_{context.ref(deployer)},
       folder_{std::move(folder)},
-      tell_{std::move(tell)} {}
+      tell_{std::move(tell)} {
+  context_.watch(deployer_, [this](const Change& change) {
+    if (change.up && !address_.empty()) tell_new_address();
+  });
+}
 
 Serving::~Serving() = default;
 
@@ -80,35 +89,59 @@ void Serving::handles(Handlers& on) {
 
 void Serving::serve(std::string saved, std::string order) {
   tell_(StageBegan{Stage::deploy, 0, {}});
-  begin(std::make_shared<Order>(Order{.saved = std::move(saved), .id = std::move(order)}));
+  take(std::make_shared<Order>(Order{.saved = std::move(saved), .id = std::move(order)}));
 }
 
 void Serving::promote(const std::string& arguments, Reply reply) {
   const nlohmann::json given = nlohmann::json::parse(arguments, nullptr, false);
   if (!given.is_object() || !given.contains("saved") || !given["saved"].is_string())
     return say(reply, false, "promote: expected {\"saved\": PATH, \"force\": true or false}");
-  if (current_)
-    return say(reply, false, "promote: another version is being deployed; wait for that");
   const auto force = given.find("force");
-  begin(std::make_shared<Order>(Order{.saved = given["saved"],
-                                      .id = {},
-                                      .force = force != given.end() && *force == true,
-                                      .reply = std::move(reply)}));
+  take(std::make_shared<Order>(Order{.saved = given["saved"],
+                                     .id = {},
+                                     .force = force != given.end() && *force == true,
+                                     .reply = std::move(reply)}));
 }
 
 void Serving::roll_back(Reply reply) {
-  if (current_) return say(reply, false, "roll back: a version is being deployed; wait for that");
+  if (current_)
+    return say(reply, false,
+               "roll back: " + text_of(current_->version) +
+                   " is being deployed; promote the version that you want, or roll back when it is "
+                   "served");
   current_ = std::make_shared<Order>(Order{.saved = {}, .id = {}, .reply = std::move(reply)});
   current_->roll_back = true;
   current_->began = context_.now();
   look(current_);
 }
 
-void Serving::begin(OrderRef order) {
-  if (current_) {
-    next_ = std::move(order);
-    return;
+void Serving::take(OrderRef order) {
+  if (!current_) return begin(std::move(order));
+  if (!order->reply) {  // of the job's own the newest counts
+    std::erase_if(waiting_, [](const OrderRef& other) { return !other->reply; });
+  } else if (waiting_.size() >= most_waiting) {
+    return say(*order->reply, false,
+               "promote: " + std::to_string(waiting_.size()) + " orders wait already; try again");
+  } else {
+    context_.after(by_hand_within, [this, waits = std::weak_ptr{order}] {
+      const OrderRef late = waits.lock();
+      if (std::erase(waiting_, late) == 0) return;
+      say(*late->reply, false,
+          "promote: " + text_of(current_->version) + " is still being deployed; try again");
+    });
   }
+  waiting_.push_back(std::move(order));
+}
+
+void Serving::next() {
+  current_.reset();
+  if (waiting_.empty()) return;
+  OrderRef order = std::move(waiting_.front());
+  waiting_.pop_front();
+  begin(std::move(order));
+}
+
+void Serving::begin(OrderRef order) {
   order->began = context_.now();
   current_ = std::move(order);
   resolve(current_);
@@ -208,14 +241,14 @@ void Serving::give_up(const OrderRef& order, const std::string& why) {
   } else {
     tell_(Notice{"warning", "nothing new is served: " + what});
   }
-  current_.reset();
-  if (next_) begin(std::exchange(next_, nullptr));
+  next();
 }
 
 void Serving::finish(const OrderRef& order, const std::string& model, const std::string& version,
                      const std::string& address) {
   context_.log().info("a version is served at",
                       {{"model", model}, {"version", version}, {"address", address}});
+  address_ = address;
   tell_(Deployed{model, number_of(version), address});
   if (served_) served_(version);
   const std::string what = model + " version " + version + " at " + address;
@@ -232,8 +265,20 @@ void Serving::finish(const OrderRef& order, const std::string& model, const std:
             },
             [] {});
   }
-  current_.reset();
-  if (next_) begin(std::exchange(next_, nullptr));
+  next();
+}
+
+/// A deployer that was started again may have got another port.
+void Serving::tell_new_address() {
+  context_.ask<wire::DeployerStatus>(
+      deployer_, make_frame<wire::DeployerStatus>([](auto) {}), status_within,
+      [this](const Answer& answer) {
+        if (!answer.ok()) return;
+        const DeployerReportMessage report = read_report(answer.frame());
+        if (report.version.empty() || report.address == address_) return;
+        address_ = report.address;
+        tell_(Deployed{report.model, number_of(report.version), report.address});
+      });
 }
 
 }  // namespace troupe::actors

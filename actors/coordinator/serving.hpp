@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,8 +15,9 @@
 namespace troupe::actors {
 
 /// A member of an actor that has saved versions served: it numbers them (version_list.hpp), has the deployer take one,
-/// again until it runs and has it, and says what is served. A refusal that repeats itself ends an order, not the actor.
-/// It forgets nothing: what an order has led to is in the serving folder and the deployer's own state.
+/// again until it runs and has it, and says what is served, and where, again when that has changed. One order is carried out
+/// at a time, others wait for it. A refusal that repeats itself ends an order, not the actor. It forgets nothing: what an
+/// order has led to is in the serving folder and the deployer's own state.
 class Serving {
  public:
   using Tell = std::function<void(JobEvent)>;
@@ -27,7 +29,8 @@ class Serving {
   Serving(const Serving&) = delete;
   Serving& operator=(const Serving&) = delete;
 
-  /// Adds wire::Command: "promote" {"saved": PATH, "force": BOOL} and "rollback" {}.
+  /// Adds wire::Command: "promote" {"saved": PATH, "force": BOOL} and "rollback" {}. A promotion waits for what is being
+  /// deployed, up to 2 min; a roll back does not, as it could not say to which version.
   void handles(runtime::Handlers& on);
 
   /// Has a run folder's version or a checkpoint served. The same order again, after a restart: only if nothing is served
@@ -44,7 +47,9 @@ class Serving {
 
   void promote(const std::string& arguments, runtime::Reply reply);
   void roll_back(runtime::Reply reply);
+  void take(OrderRef order);
   void begin(OrderRef order);
+  void next();
   void resolve(const OrderRef& order);
   void look(const OrderRef& order);
   void deploy(const OrderRef& order);
@@ -52,13 +57,16 @@ class Serving {
   void give_up(const OrderRef& order, const std::string& why);
   void finish(const OrderRef& order, const std::string& model, const std::string& version,
               const std::string& address);
+  void tell_new_address();
 
   runtime::Context& context_;
   runtime::Ref deployer_;
   const std::string folder_;
   Tell tell_;
   std::function<void(const std::string&)> served_;
-  OrderRef current_, next_;
+  OrderRef current_;
+  std::deque<OrderRef> waiting_;
+  std::string address_;  // as it was told last; empty: not yet
 };
 
 }  // namespace troupe::actors

@@ -3,10 +3,9 @@
 #include <capnp/message.h>
 
 #include <chrono>
-#include <cstring>
 #include <utility>
 
-#include "actors/coordinator/machine_check.hpp"
+#include "actors/coordinator/standing.hpp"
 #include "actors/coordinator/version_list.hpp"
 #include "actors/report/machine_file.hpp"
 #include "runtime/actor/executor.hpp"
@@ -15,10 +14,8 @@
 #include "runtime/base/positions.hpp"
 #include "runtime/cluster/shared_memory.hpp"
 #include "runtime/telemetry/log.hpp"
-#include "serialization/checkpoint.hpp"
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
-#include "serialization/model_state.hpp"
 #include "serialization/schema/training.capnp.h"
 
 namespace troupe::actors {
@@ -32,6 +29,11 @@ namespace {
 constexpr Duration look_every = 100ms;
 constexpr Duration save_within = 5min;
 constexpr Duration save_again_after = 100ms;
+/// A trainer that was so slow that it has no shards is tried again after so long.
+constexpr Duration forget_slow_after = 30s;
+/// A step must become so much shorter for shards to be shared out anew: a trainer that computes others than before has
+/// to ask for their batches.
+constexpr double worth_sharing_again = 0.9;
 constexpr unsigned most_save_refusals = 50;  // in a row
 
 LedgerHeader ledger_header(const TrainingOptions& options) {
@@ -50,48 +52,13 @@ std::optional<std::vector<std::uint64_t>> still_needed(
     std::optional<std::vector<std::uint64_t>> needed) {
   if (!needed) return needed;
   try {
-    for (const std::uint64_t step : listed_steps(files, options.served, options.checkpoints))
+    for (const std::uint64_t step :
+         listed_steps(files, options.serving_folder, options.checkpoints))
       needed->push_back(step);
   } catch (const Error&) {  // the list is the deployer's, and told of there
     needed.reset();
   }
   return needed;
-}
-
-struct Standing {
-  std::uint64_t version = 0;
-  bool in_memory = false;  ///< the job went on, and so does its ledger
-};
-/// Puts the state to go on from into a slot, unless the job is in memory already: somebody's end before this one's.
-Standing begin(const TrainingOptions& options, SharedMemory& memory, FileSystem& files) {
-  const TrainingJob& job = *options.job;
-  if (const auto slots = VersionSlots::find(memory.writable_bytes(), job.id())) {
-    if (const auto newest = slots->newest()) return {*newest, true};
-  }
-  std::optional<serialization::Checkpoint> checkpoint;
-  if (files.kind(options.checkpoints) == PathKind::folder) {
-    remove_temporaries(files, options.checkpoints);  // nobody saves yet
-    checkpoint = serialization::find_newest_checkpoint(files, options.checkpoints).checkpoint;
-  }
-  const serialization::TrainingRecord saved =
-      checkpoint ? checkpoint->manifest.record : serialization::TrainingRecord{};
-  check_machine(files,
-                {options.machine, options.ledger, options.record.machine, options.new_machine},
-                saved.step, saved.machine);
-  VersionSlots slots =
-      VersionSlots::make(memory.writable_bytes(), job.id(), job.layout().slot_bytes, job.shards());
-  auto first = slots.begin_write();
-  if (!first) throw Error{ErrorCode::bug, "version slots: expected a free one at the start"};
-  std::memset(first->state().data(), 0, first->state().size());
-  const std::uint64_t version = saved.step;
-  if (checkpoint) {
-    serialization::load_slot(job.layout(), checkpoint->state, first->state());
-  } else {
-    job.graph().initialise(job.layout(), job.spec().seed, first->state());
-  }
-  slots.collected(version);
-  slots.commit(*std::move(first), version, false);
-  return {version, false};
 }
 
 }  // namespace
@@ -112,7 +79,9 @@ void Training::start() {
   context_.executor({.name = "train"})
       .run_as(
           "find where the job stands",
-          [options = options_, memory = memory_] { return begin(options, *memory, posix_files()); },
+          [options = options_, memory = memory_] {
+            return find_standing(options, *memory, posix_files());
+          },
           [this](Standing standing) {
             if (retired_) return;
             slots_ = VersionSlots::find(memory_->writable_bytes(), options_.job->id());
@@ -201,7 +170,11 @@ void Training::join(const JobMember& who) {
     return;
   }
   if (!fresh) context_.unwatch(member.watch);
-  member = {role, incarnation, 0, context_.ref(path), 1.0, shown};
+  member = {};
+  member.role = role;
+  member.incarnation = incarnation;
+  member.ref = context_.ref(path);
+  member.probe = shown;
   member.watch = context_.watch(
       member.ref, [this, path = path, incarnation = incarnation](const Change& change) {
         if (change.up || change.incarnation < incarnation) return;
@@ -259,31 +232,67 @@ void Training::set_loaders(std::vector<std::string> loaders) {
 
 void Training::share() {
   if (!started_ || stopped_) return;
-  std::vector<double> speeds;
-  for (auto& [path, member] : members_) {
-    if (admitted(member)) {
-      speeds.push_back(member.speed);
-    } else if (!member.probe.empty() && !member.refused) {
-      refuse(path, member);
-    }
-  }
+  for (auto& [path, member] : members_)
+    if (!admitted(member) && !member.probe.empty() && !member.refused) refuse(path, member);
   look_for_fitting();
-  if (speeds.size() > options_.job->shards() && !std::exchange(warned_, true))
-    context_.log().warning("there are more trainers than shards: some have nothing to do",
-                           {{"trainers", speeds.size()}, {"shards", options_.job->shards()}});
-  const std::vector<Subtree> ranges = share_out(options_.job->shards(), speeds, options_.policy);
+  const TrainingJob& job = *options_.job;
+  const std::vector<double> trainers = speeds();
+  // Synchronous: shards of every step. Asynchronous: whole steps in turn, of which so many may be in flight.
+  const std::uint64_t staleness = job.train().staleness;
+  const std::uint64_t most = staleness > 0 ? staleness + 1 : job.shards();
+  if (trainers.size() > most && !std::exchange(warned_, true))
+    context_.log().warning("there are more trainers than can work at once: some have nothing to do",
+                           {{"trainers", trainers.size()}, {"most", most}});
+  const std::vector<Subtree> shares = share_out(job.shards(), trainers, options_.policy);
   ++generation_;
-  std::size_t next = 0;
+  std::uint32_t next = 0;
   for (auto& [path, member] : members_) {
-    if (admitted(member)) {
-      send_plan(member, ranges[next++]);
-    } else if (member.role == "aggregator" || member.role == "trainer") {
-      send_plan(member, {});
+    if (!admitted(member)) {
+      if (member.role == "aggregator" || member.role == "trainer") send_plan(member, {});
+      continue;
     }
+    if ((member.share.count == 0) != (shares[next].count == 0)) member.share_since = context_.now();
+    member.share = shares[next];
+    if (staleness > 0) {
+      send_plan(member, {{0, job.shards()}, static_cast<std::uint32_t>(trainers.size()), next});
+    } else {
+      send_plan(member, {member.share});
+    }
+    ++next;
   }
 }
 
-void Training::send_plan(const Member& member, const Subtree& lease) {
+std::vector<double> Training::speeds() const {
+  std::vector<std::optional<double>> told;
+  for (const auto& [path, member] : members_)
+    if (admitted(member)) told.push_back(member.speed.value());
+  return filled_in(told);
+}
+
+void Training::hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                         std::uint64_t shards, double seconds) {
+  const auto at = members_.find(path);
+  if (!started_ || stopped_ || job != options_.job->id() || at == members_.end() ||
+      at->second.incarnation != incarnation)
+    return;
+  at->second.speed.add(shards, seconds);
+  if (options_.policy != SharePolicy::least_loaded || options_.job->train().staleness > 0) return;
+  for (auto& [other, member] : members_)
+    if (member.role == "trainer" && member.share.count == 0 &&
+        context_.now() - member.share_since > forget_slow_after)
+      member.speed = {};
+  const std::vector<double> now = speeds();
+  std::vector<Subtree> shares;
+  for (const auto& [other, member] : members_)
+    if (admitted(member)) shares.push_back(member.share);
+  const auto better = share_out(options_.job->shards(), now, options_.policy);
+  if (step_time(better, now) > worth_sharing_again * step_time(shares, now)) return;
+  context_.log().debug("shards are shared out anew",
+                       {{"since", path}, {"is at", *at->second.speed.value()}});
+  share();
+}
+
+void Training::send_plan(const Member& member, const Lease& lease) {
   std::string aggregator;
   for (const auto& [path, other] : members_)
     if (other.role == "aggregator") aggregator = path;
@@ -299,8 +308,10 @@ void Training::send_plan(const Member& member, const Subtree& lease) {
                                         loaders.set(i, loaders_[i]);
                                       auto range = head.initLease();
                                       range.setGeneration(generation_);
-                                      range.setFirst(lease.first);
-                                      range.setCount(lease.count);
+                                      range.setFirst(lease.shards.first);
+                                      range.setCount(lease.shards.count);
+                                      range.setEvery(lease.every);
+                                      range.setTurn(lease.turn);
                                     }));
 }
 

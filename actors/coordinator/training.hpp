@@ -37,12 +37,12 @@ constexpr bool ends_job(ErrorCode code) {
 
 struct TrainingOptions {
   std::shared_ptr<const TrainingJob> job;
-  std::string memory = "versions";  ///< that the node shares
-  std::string ledger;               ///< its file
-  std::string machine;              ///< machine.json: with what the job goes on
-  bool new_machine = false;         ///< it goes on here, though with other bits
-  std::string checkpoints;          ///< their folder
-  std::string served;               ///< the folder of the list of served versions; empty: none is
+  std::string memory = "versions";       ///< that the node shares
+  std::string ledger;                    ///< its file
+  std::string machine;                   ///< machine.json: with what the job goes on
+  bool new_machine = false;              ///< it goes on here, though with other bits
+  std::string checkpoints;               ///< their folder
+  std::string serving_folder;            ///< with the list of served versions; empty: none is
   serialization::TrainingRecord record;  ///< what every checkpoint says beside its step and metrics
   serialization::Xxh3Digest probe{};     ///< what a trainer's machine must make of the job (JOB-6)
   /// When all trainers that came were refused: how long another one is waited for.
@@ -82,6 +82,9 @@ class Training {
   void join(const JobMember& who);
   void hear_version(std::uint64_t job);
   void hear_failure(std::uint64_t job, const std::string& reason);
+  /// From wire::Pace.
+  void hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
+                 std::uint64_t shards, double seconds);
   /// Loaders that have the data, by path.
   void set_loaders(std::vector<std::string> loaders);
   /// Members stop working on it.
@@ -103,8 +106,10 @@ class Training {
     std::uint64_t incarnation = 0;
     std::uint64_t watch = 0;
     runtime::Ref ref;
-    double speed = 1.0;
-    std::string probe = {};  // hexadecimal; empty: not told yet
+    MeasuredSpeed speed = {};
+    Subtree share = {};          // of a trainer
+    TimePoint share_since = {};  // that long nothing, or not
+    std::string probe = {};      // hexadecimal; empty: not told yet
     bool refused = false;
   };
 
@@ -120,11 +125,16 @@ class Training {
                                   const std::optional<std::vector<std::uint64_t>>& needed) const;
   void hear_saved(std::uint64_t version, const runtime::Answer& answer);
   void share();
+  std::vector<double> speeds() const;
+  struct Lease {
+    Subtree shards;
+    std::uint32_t every = 1, turn = 0;
+  };
   bool admitted(const Member& member) const;
   void refuse(const std::string& path, Member& member);
   /// Ends the job when all who came were refused, and nobody else comes.
   void look_for_fitting();
-  void send_plan(const Member& member, const Subtree& lease);
+  void send_plan(const Member& member, const Lease& lease);
   void look();
 
   runtime::Context& context_;

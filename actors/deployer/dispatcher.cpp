@@ -13,6 +13,12 @@ namespace troupe::actors {
 using runtime::Answer;
 using runtime::FailureKind;
 
+namespace {
+// How long a replica may have a batch: longer than it lets itself (replica.cpp). Requests have less, but who is late and
+// comes back must be known of.
+constexpr auto replica_within = std::chrono::minutes{5};
+}  // namespace
+
 Dispatcher::Dispatcher(DispatcherOptions options, Ports ports)
     : options_{options}, ports_{std::move(ports)}, balancer_{options.balance} {}
 
@@ -21,14 +27,11 @@ void Dispatcher::submit(InferJob job) {
   const std::uint64_t id = ++last_id_;
   Request request;
   request.left = job.request.count;
+  request.rows.resize(static_cast<std::size_t>(request.left));
   request.due = later(now, options_.timeout);
   request.outputs = std::make_shared<std::vector<std::byte>>(
       static_cast<std::size_t>(job.request.count) * job.version->out_bytes);
-  const ServedVersion& version = *job.version;
-  const std::int64_t most =
-      std::max<std::int64_t>(1, std::min(options_.max_batch, version.max_rows));
-  batchers_.try_emplace(version.info.version, most, options_.max_delay)
-      .first->second.add(id, job.request.count, now);
+  batcher(job.version->info.version, most_rows(*job.version)).add(id, job.request.count, now);
   due_.emplace(request.due, id);
   request.job = std::make_shared<InferJob>(std::move(job));
   requests_.emplace(id, std::move(request));
@@ -37,7 +40,9 @@ void Dispatcher::submit(InferJob job) {
 
 void Dispatcher::wake() {
   wake_ = TimePoint::max();
-  expire(ports_.now());
+  const TimePoint now = ports_.now();
+  expire(now);
+  look_for_late(now);
   pump();
 }
 
@@ -55,6 +60,15 @@ void Dispatcher::remove(std::uint64_t replica, const std::string& version) {
 void Dispatcher::remove(std::uint64_t replica) {
   balancer_.remove(replica);
   versions_.erase(replica);
+  late_.erase(replica);
+}
+
+std::int64_t Dispatcher::most_rows(const ServedVersion& version) const {
+  return std::max<std::int64_t>(1, std::min(options_.max_batch, version.max_rows));
+}
+
+Batcher& Dispatcher::batcher(const std::string& version, std::int64_t most_rows) {
+  return batchers_.try_emplace(version, most_rows, options_.max_delay).first->second;
 }
 
 void Dispatcher::pump() {
@@ -73,11 +87,12 @@ bool Dispatcher::send_one(Batcher& batcher, const std::string& version, TimePoin
   const std::int64_t expected = std::min(batcher.rows(), options_.max_batch);
   const std::optional<std::uint64_t> replica = balancer_.assign(expected, [&](std::uint64_t id) {
     const auto at = versions_.find(id);
-    return at != versions_.end() && at->second.contains(version);
+    return at != versions_.end() && at->second.contains(version) && !late_.contains(id);
   });
   if (!replica) return false;
   Batch batch;
   batch.replica = *replica;
+  batch.late_at = later(now, options_.timeout / 4);
   batch.pieces = batcher.take(now, [&](std::uint64_t id) { return requests_.contains(id); });
   for (const Piece& piece : batch.pieces) batch.rows += piece.count;
   if (batch.pieces.empty()) {  // nobody waits for those rows any more
@@ -86,14 +101,16 @@ bool Dispatcher::send_one(Batcher& batcher, const std::string& version, TimePoin
   }
   balancer_.shrink(*replica, expected - batch.rows);
 
-  TimePoint last = now;
+  const ServedVersion* served = nullptr;
   for (const Piece& piece : batch.pieces) {
     Request& request = requests_.at(piece.request);
     request.computing = true;
-    last = std::max(last, request.due);
-    batch.version = request.job->version;
+    served = request.job->version.get();
   }
-  const std::size_t row_bytes = batch.version->in_bytes;
+  batch.version = version;
+  batch.out_bytes = served->out_bytes;
+  batch.most_rows = most_rows(*served);
+  const std::size_t row_bytes = served->in_bytes;
   runtime::Frame frame =
       predict_frame(version, batch.rows, static_cast<std::size_t>(batch.rows) * row_bytes,
                     [&](std::span<std::byte> to) {
@@ -107,15 +124,29 @@ bool Dispatcher::send_one(Batcher& batcher, const std::string& version, TimePoin
                       }
                     });
   ports_.sent(batch.rows);
-  ports_.ask(*replica, std::move(frame), last - now,
-             [this, batch = std::move(batch)](const Answer& answer) {
-               answered(batch, answer);
-               pump();
-             });
+  const std::uint64_t number = ++last_batch_;
+  sent_.emplace(number, std::move(batch));
+  ports_.ask(*replica, std::move(frame), replica_within, [this, number](const Answer& answer) {
+    answered(std::move(sent_.extract(number).mapped()), answer);
+    pump();
+  });
   return true;
 }
 
-void Dispatcher::answered(const Batch& batch, const Answer& answer) {
+void Dispatcher::look_for_late(TimePoint now) {
+  for (auto& [number, batch] : sent_) {
+    if (batch.late_at > now) return;
+    if (std::exchange(batch.late, true)) continue;
+    ++late_[batch.replica];
+    again(batch, Again::late);
+  }
+}
+
+void Dispatcher::answered(Batch batch, const Answer& answer) {
+  if (batch.late) {
+    const auto late = late_.find(batch.replica);
+    if (late != late_.end() && --late->second == 0) late_.erase(late);
+  }
   if (!answer.ok()) {
     balancer_.done(batch.replica, batch.rows, std::nullopt);
     switch (answer.failure().kind) {
@@ -123,9 +154,10 @@ void Dispatcher::answered(const Batch& batch, const Answer& answer) {
       case FailureKind::not_running:
       case FailureKind::dropped:
         remove(batch.replica);
-        return again(batch, true);
+        return again(batch, Again::lost);
       case FailureKind::timeout:
-        return;  // so did its requests
+        remove(batch.replica);  // until it joins anew
+        return again(batch, Again::lost);
       case FailureKind::refused:
         for (const Piece& piece : batch.pieces)
           fail(piece.request,
@@ -140,51 +172,59 @@ void Dispatcher::answered(const Batch& batch, const Answer& answer) {
     rows = answer.frame().payload(0);
   } catch (const std::exception&) {  // from another process, say: as good as no answer
     balancer_.done(batch.replica, batch.rows, std::nullopt);
-    return again(batch, true);
+    return again(batch, Again::lost);
   }
   if (predicted->not_loaded) {
     balancer_.done(batch.replica, batch.rows, std::nullopt);
-    remove(batch.replica, batch.version->info.version);
-    return again(batch, false);
+    remove(batch.replica, batch.version);
+    return again(batch, Again::not_begun);
   }
   balancer_.done(batch.replica, batch.rows,
                  Duration{static_cast<std::int64_t>(predicted->nanoseconds)});
-  if (rows.size() != static_cast<std::size_t>(batch.rows) * batch.version->out_bytes)
-    return again(batch, true);
+  if (rows.size() != static_cast<std::size_t>(batch.rows) * batch.out_bytes)
+    return again(batch, Again::lost);
   computed(batch, rows);
 }
 
 void Dispatcher::computed(const Batch& batch, std::span<const std::byte> rows) {
-  const std::size_t row_bytes = batch.version->out_bytes;
   for (const Piece& piece : batch.pieces) {
-    const std::size_t bytes = static_cast<std::size_t>(piece.count) * row_bytes;
+    const std::size_t bytes = static_cast<std::size_t>(piece.count) * batch.out_bytes;
     const auto at = requests_.find(piece.request);
     if (at != requests_.end()) {
-      std::memcpy(at->second.outputs->data() + static_cast<std::size_t>(piece.first) * row_bytes,
-                  rows.data(), bytes);
-      at->second.left -= piece.count;
-      if (at->second.left == 0) finish(piece.request);
+      Request& request = at->second;
+      const auto first = static_cast<std::size_t>(piece.first);
+      std::memcpy(request.outputs->data() + first * batch.out_bytes, rows.data(), bytes);
+      for (std::size_t row = first; row < first + static_cast<std::size_t>(piece.count); ++row)
+        if ((request.rows[row] & done_row) == 0) {
+          request.rows[row] |= done_row;
+          --request.left;
+        }
+      if (request.left == 0) finish(piece.request);
     }
     rows = rows.subspan(bytes);
   }
 }
 
-void Dispatcher::again(const Batch& batch, bool its_fault) {
+void Dispatcher::again(const Batch& batch, Again why) {
   std::vector<Piece> pieces;
   for (const Piece& piece : batch.pieces) {
     const auto at = requests_.find(piece.request);
     if (at == requests_.end()) continue;
-    at->second.computing = false;
-    if (its_fault && ++at->second.attempts >= max_attempts)
+    Request& request = at->second;
+    if (why == Again::late) {
+      const auto first = static_cast<std::size_t>(piece.first);
+      const auto end = first + static_cast<std::size_t>(piece.count);
+      if ((request.rows[first] & twice_row) == 0) pieces.push_back(piece);
+      for (std::size_t row = first; row < end; ++row) request.rows[row] |= twice_row;
+      continue;
+    }
+    request.computing = false;
+    if (why == Again::lost && ++request.attempts >= max_attempts)
       fail(piece.request, overloaded_response("the replicas that computed this request ended"));
     else
       pieces.push_back(piece);
   }
-  const ServedVersion& version = *batch.version;
-  const std::int64_t most =
-      std::max<std::int64_t>(1, std::min(options_.max_batch, version.max_rows));
-  batchers_.try_emplace(version.info.version, most, options_.max_delay)
-      .first->second.put_back(pieces);
+  batcher(batch.version, batch.most_rows).put_back(pieces);
 }
 
 void Dispatcher::finish(std::uint64_t id) {
@@ -230,6 +270,11 @@ void Dispatcher::set_wake(TimePoint now) {
   // A batch that is due already waits for a replica, not for time.
   for (const auto& [version, batcher] : batchers_)
     if (const auto due = batcher.due(); due && *due > now) next = std::min(next, *due);
+  for (const auto& [number, batch] : sent_)
+    if (!batch.late) {
+      next = std::min(next, batch.late_at);
+      break;
+    }
   if (next >= wake_) return;
   wake_ = next;
   ports_.wake_after(next - now);

@@ -201,6 +201,12 @@ class SessionOf final : public Session, public std::enable_shared_from_this<Sess
       keep_ = false;
       return send(response);
     }
+    const auto encoding = header[http::field::content_encoding];
+    if (!encoding.empty() && !beast::iequals(encoding, "identity")) {
+      keep_ = false;
+      return send(error_response(415, "expected a body without a Content-Encoding, got " +
+                                          std::string{encoding.substr(0, 40)}));
+    }
     const auto announced = parser_->content_length();
     const std::size_t body = announced            ? static_cast<std::size_t>(*announced)
                              : parser_->chunked() ? options().max_body

@@ -36,6 +36,11 @@ double population_stability_index(std::span<const std::int64_t> live,
   return sum;
 }
 
+std::string group_name(std::size_t g, std::size_t groups, std::size_t features) {
+  return "features " + std::to_string(g * features / groups) + " to " +
+         std::to_string((g + 1) * features / groups - 1);
+}
+
 std::optional<DriftValues::Largest> DriftValues::largest(std::size_t features) const {
   std::optional<Largest> result;
   const auto see = [&](double value, auto whose) {
@@ -43,12 +48,9 @@ std::optional<DriftValues::Largest> DriftValues::largest(std::size_t features) c
       result = Largest{value, whose()};
   };
   for (std::size_t g = 0; g < groups.size(); ++g) {
-    see(groups[g], [&] {
-      return "features " + std::to_string(g * features / groups.size()) + " to " +
-             std::to_string((g + 1) * features / groups.size() - 1);
-    });
+    see(groups[g], [&] { return group_name(g, groups.size(), features); });
   }
-  if (classes) see(*classes, [] { return std::string{"predicted classes"}; });
+  if (classes) see(*classes, [] { return std::string{classes_name}; });
   return result;
 }
 

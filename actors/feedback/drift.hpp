@@ -26,11 +26,15 @@ namespace troupe::actors {
 double population_stability_index(std::span<const std::int64_t> live,
                                   std::span<const std::int64_t> reference);
 
+/// Which elements group `g` of `groups` has, of `features`: "features 98 to 195".
+std::string group_name(std::size_t g, std::size_t groups, std::size_t features);
+inline constexpr const char* classes_name = "predicted classes";
+
 struct DriftValues {
   std::vector<double> groups;     ///< by group of features
   std::optional<double> classes;  ///< of the predicted classes; none if the reference has none
 
-  /// The largest of them, and whose it is ("features 98 to 195", "predicted classes"). What is not a number is passed over.
+  /// The largest of them, and whose it is: group_name() or classes_name. What is not a number is passed over.
   struct Largest {
     double value = 0;
     std::string whose;

@@ -10,11 +10,14 @@
 #include <vector>
 
 #include "actors/feedback/feedback_messages.hpp"
+#include "actors/feedback/feedback_metrics.hpp"
 #include "actors/feedback/feedback_monitor.hpp"
+#include "actors/feedback/feedback_news.hpp"
 #include "actors/feedback/snapshot_file.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
+#include "runtime/actor/services.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
 #include "runtime/registry.hpp"
@@ -47,6 +50,7 @@ struct Committed {
   std::string verdicts_refused;
   std::optional<Trigger> trigger;
   std::string trigger_failed;
+  MonitorReadings readings;
 };
 
 /// A full disk is no reason to end: it says so, and may have room later. Anything else goes on as it came.
@@ -95,6 +99,7 @@ Committed commit(FeedbackMonitor& monitor, const Batch& batch, const std::string
   }
   if (!batch.verdicts.empty())
     done.verdicts_refused = text_if_full([&] { done.verdicts = monitor.add(batch.verdicts); });
+  done.readings = monitor.readings();  // before a trigger lets them start anew
   done.trigger_failed = text_if_full([&] { done.trigger = monitor.due(now); });
   return done;
 }
@@ -127,6 +132,8 @@ class Feedback final : public Actor {
         retry_{with.duration("retry")},
         max_waiting_{static_cast<std::size_t>(with.integer("max_waiting"))},
         max_waiting_bytes_{static_cast<std::size_t>(with.integer("max_waiting_bytes"))},
+        metrics_{context.services().metrics, model_},
+        news_{context, with.text("observer")},
         disk_{context.executor({.name = "disk", .max_queued = most_jobs})},
         snapshots_{context.executor({.name = "snapshots", .max_queued = 16})} {
     if (!with.text("coordinator").empty()) coordinator_ = context.ref(with.text("coordinator"));
@@ -155,6 +162,7 @@ class Feedback final : public Actor {
             opened(*monitor).new_reference(order.version, order.reference);
             return done_frame();
           });
+      look();
     });
     on.ask<wire::Snapshot>([this](const Frame& frame, Reply reply) {
       run(snapshots_, std::move(reply), "snapshot",
@@ -202,7 +210,7 @@ class Feedback final : public Actor {
           context_.ready();
           if (owed) announce(*owed);
           look_after(cooldown_);
-          pump();
+          look();
         });
   }
 
@@ -297,6 +305,7 @@ class Feedback final : public Actor {
     for (const std::string* why : {&done.verdicts_refused, &done.trigger_failed}) {
       if (!why->empty()) context_.log().error("feedback cannot be kept", {{"why", *why}});
     }
+    show(done);
     if (done.trigger) {
       context_.log().info("it is time to train again",
                           {{"reason", done.trigger->reason}, {"rowid", done.trigger->rowid}});
@@ -307,18 +316,30 @@ class Feedback final : public Actor {
     finish();
   }
 
+  void show(const Committed& done) {
+    std::size_t predictions = 0;
+    for (const Committed::Rows& rows : done.rows) predictions += rows.added;
+    const auto accepted =
+        std::ranges::count(done.verdicts, VerdictResult::accepted, &VerdictOutcome::result);
+    metrics_.count(predictions, static_cast<std::uint64_t>(accepted), done.trigger.has_value());
+    metrics_.show(done.readings);
+    news_.seen(done.readings);
+  }
+
   // A rule may hold when the cooldown is over, without anybody saying anything.
   void look_after(Duration delay) {
-    context_.after(delay, [this] {
-      look_ = true;
-      pump();
-    });
+    context_.after(delay, [this] { look(); });
+  }
+  void look() {
+    look_ = true;
+    pump();
   }
 
   // The store is closed on the disk's thread, when all that waited is there.
   void finish() {
     if (!stopping_ || committing_ || closing_) return;
     closing_ = true;
+    news_.tell();
     disk_.run_as(
         "close", [monitor = monitor_] { monitor->reset(); }, [this] { context_.end(); });
   }
@@ -380,6 +401,8 @@ class Feedback final : public Actor {
   const Duration retry_;
   const std::size_t max_waiting_;
   const std::size_t max_waiting_bytes_;
+  FeedbackMetrics metrics_;
+  FeedbackNews news_;
   Executor& disk_;
   Executor& snapshots_;
   Duration cooldown_{};
@@ -441,6 +464,9 @@ void add_feedback_types(Registry& registry) {
                 "The served model's name, which each prediction is kept with."),
       parameter("coordinator", ParameterType::text,
                 "Who is told when it is time to train again, a path; empty: nobody.",
+                ParameterValue{std::string{}}),
+      parameter("observer", ParameterType::text,
+                "Who is told how feedback stands, a path; empty: nobody.",
                 ParameterValue{std::string{}}),
       parameter("feedback", ParameterType::text, "The config's section `feedback`, as JSON.",
                 ParameterValue{std::string{"{}"}}),

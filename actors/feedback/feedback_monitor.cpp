@@ -182,19 +182,27 @@ std::optional<Trigger> FeedbackMonitor::owed() const {
   return acknowledged_ ? std::nullopt : trigger_;
 }
 
+MonitorReadings FeedbackMonitor::readings() const {
+  MonitorReadings readings;
+  readings.version = version_;
+  readings.all_labels = accuracy_.all_labels();
+  readings.new_labels = new_labels_;
+  readings.window_labels = accuracy_.labels();
+  readings.accuracy = accuracy_.rolling();
+  readings.overall_accuracy = accuracy_.overall();
+  if (drift_) {
+    readings.features = drift_->reference().features;
+    readings.drift = drift_->values();
+    readings.window_predictions = static_cast<std::int64_t>(drift_->size());
+    readings.not_finite = drift_->not_finite();
+  }
+  return readings;
+}
+
 MonitorStatus FeedbackMonitor::status() const {
   MonitorStatus status;
-  status.version = version_;
+  static_cast<MonitorReadings&>(status) = readings();
   status.counts = store_.counts();
-  status.new_labels = new_labels_;
-  status.window_labels = accuracy_.labels();
-  status.accuracy = accuracy_.rolling();
-  status.overall_accuracy = accuracy_.overall();
-  if (drift_) {
-    status.drift = drift_->values();
-    status.window_predictions = static_cast<std::int64_t>(drift_->size());
-    status.not_finite = drift_->not_finite();
-  }
   status.trigger = trigger_;
   status.acknowledged = acknowledged_;
   return status;

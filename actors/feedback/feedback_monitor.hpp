@@ -15,15 +15,21 @@
 
 namespace troupe::actors {
 
-struct MonitorStatus {
-  std::string version;  ///< the deployed one; empty: not told
-  StoreCounts counts;
+/// What is known without a look into the store.
+struct MonitorReadings {
+  std::string version;          ///< the deployed one; empty: not told
+  std::int64_t all_labels = 0;  ///< of all versions
   std::int64_t new_labels = 0;  ///< since the last trigger
   std::int64_t window_labels = 0;
   std::optional<double> accuracy, overall_accuracy;
+  std::size_t features = 0;  ///< elements of a row; 0: there is no reference
   std::optional<DriftValues> drift;
   std::int64_t window_predictions = 0;
   std::int64_t not_finite = 0;
+};
+
+struct MonitorStatus : MonitorReadings {
+  StoreCounts counts;
   std::optional<Trigger> trigger;  ///< the last one
   bool acknowledged = false;
 };
@@ -57,6 +63,7 @@ class FeedbackMonitor {
   /// The last trigger, if nobody has acknowledged it.
   std::optional<Trigger> owed() const;
 
+  MonitorReadings readings() const;
   MonitorStatus status() const;
 
  private:

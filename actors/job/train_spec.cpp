@@ -72,6 +72,20 @@ void read_course(SpecReader& section, TrainSpec& spec) {
   with.finish();
 }
 
+std::uint64_t read_staleness(SpecReader& section) {
+  auto named = section.named("aggregate");
+  if (!named) return 0;
+  auto& [kind, with] = *named;
+  std::uint64_t staleness = 0;
+  if (kind == "parameter_server") {
+    staleness = static_cast<std::uint64_t>(with.integer("staleness", 4, 1, most_staleness));
+  } else if (kind != "allreduce") {
+    section.problem("aggregate", "expected allreduce or parameter_server, got \"" + kind + '"');
+  }
+  with.finish();
+  return staleness;
+}
+
 }  // namespace
 
 TrainSpec read_train(SpecReader& section) {
@@ -95,6 +109,7 @@ TrainSpec read_train(SpecReader& section) {
   read_course(section, spec);
   spec.warmup_steps = static_cast<std::uint64_t>(section.integer("warmup_steps", 0, 0, most));
   spec.threads_per_shard = static_cast<int>(section.integer("threads_per_shard", 1, 1, 1024));
+  spec.staleness = read_staleness(section);
   spec.checkpoint_every =
       static_cast<std::uint64_t>(section.integer("checkpoint_every", 0, 0, most));
   spec.evaluate_every = static_cast<std::uint64_t>(section.integer("evaluate_every", 0, 0, most));

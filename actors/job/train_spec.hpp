@@ -21,6 +21,7 @@
 ///       schedule: cosine        # constant, {step: {every: 1000, factor: 0.1}}, {cosine: {final: 1e-5}}
 ///       warmup_steps: 100
 ///       clip_norm: 1
+///       aggregate: allreduce    # or {parameter_server: {staleness: 4}}, which is exempt from the same bits (JOB-9)
 ///       checkpoint_every: 500   # steps; default: an epoch
 namespace troupe::actors {
 
@@ -40,12 +41,19 @@ struct TrainSpec {
   double final_rate = 0.0;  ///< of a cosine course
   std::uint64_t warmup_steps = 0;
   int threads_per_shard = 1;
+  /// A step's gradient may be that of a version so many steps older than the one it changes (Downpour SGD; Dean et al.,
+  /// NIPS 2012, section 4.1; bounded as by Ho et al., NIPS 2013). 0: of that version alone, which is synchronous training.
+  /// The bits then depend on the trainers' timing (JOB-9); which rows a step is computed of does not.
+  std::uint64_t staleness = 0;
   std::uint64_t checkpoint_every = 0;  ///< steps; 0: an epoch
   /// Versions of which steps are evaluated, and so are saved too; 0: those that are saved anyway.
   std::uint64_t evaluate_every = 0;
 };
 
 TrainSpec read_train(SpecReader& section);
+
+/// More would not leave the versions that trainers read enough slots.
+constexpr std::uint64_t most_staleness = 8;
 
 /// Rows of one shard (JOB-2).
 std::int64_t shard_rows(const TrainSpec& spec);

@@ -200,8 +200,8 @@ void Pipeline::State::make_serving_folder() {
 
 void Pipeline::State::add_observer() {
   const std::string path = std::string{"/"} + observer_name;
-  set_parameters(config.root, "coordinator", {{"observer", path}});
-  set_parameters(config.root, "publisher", {{"observer", path}});
+  for (const char* type : {"coordinator", "publisher", "feedback"})
+    set_parameters(config.root, type, {{"observer", path}});
   ChildSpec observer;
   observer.name = observer_name;
   observer.type = "observer";
@@ -216,32 +216,34 @@ RunResult Pipeline::State::follow() {
     const double now = wall_seconds();
     metrics.emplace(posix_files(), folder->path(), now);
   }
-  const auto tell = [&](const TimedEvent& event) {
+  bool job_ended = false;
+  const auto see = [&](const TimedEvent& event) {
     if (metrics) metrics->add(event);
     for (const auto& observer : observers) observer(event);
+    if (const auto* ended = std::get_if<JobEnded>(&event.event)) {
+      result.ok = ended->ok;
+      result.step = ended->step;
+      result.state_hash = ended->state_hash;
+      result.reason = ended->reason;
+      if (!ended->state_hash.empty())
+        result.checkpoint =
+            folder->checkpoints_path() + '/' + serialization::checkpoint_name(ended->step);
+      job_ended = true;
+    } else if (const auto* saved = std::get_if<Checkpointed>(&event.event); saved && !job_ended) {
+      result.step = std::max(result.step, saved->step);
+    }
   };
   std::optional<Exit> exit;
-  bool job_ended = false;
   while (!exit && !stopping) {
     if (const auto event = events.pop(50ms)) {
-      tell(*event);
-      if (const auto* ended = std::get_if<JobEnded>(&event->event)) {
-        result.ok = ended->ok;
-        result.step = ended->step;
-        result.state_hash = ended->state_hash;
-        result.reason = ended->reason;
-        if (!ended->state_hash.empty())
-          result.checkpoint =
-              folder->checkpoints_path() + '/' + serialization::checkpoint_name(ended->step);
-        job_ended = true;
-        if (!serves || !ended->ok || options.exit_when_trained) break;
-      }
+      see(*event);
+      if (job_ended && (!serves || !result.ok || options.exit_when_trained)) break;
     } else {
       exit = node->wait(Duration::zero());
     }
   }
   hanging = node->stop();
-  while (const auto event = events.pop(Duration::zero())) tell(*event);
+  while (const auto event = events.pop(Duration::zero())) see(*event);
   if (exit && exit->abnormal()) {
     result.ok = false;
     result.reason = "the tree ended: " + to_string(*exit);

@@ -33,7 +33,8 @@ struct PipelineOptions {
 struct RunResult {
   bool ok = false;              ///< the job came to its end, and its gate was passed
   std::string run_folder = {};  ///< empty if the config has no job
-  std::uint64_t step = 0;
+  std::uint64_t step =
+      0;  ///< of the version that was chosen; if interrupted, of the newest that was saved
   std::string checkpoint =
       {};  ///< the folder of the version that was chosen; empty if there is none
   std::string state_hash = {};  ///< of the version that was chosen, hexadecimal (JOB-8)

@@ -1,5 +1,7 @@
 #include "actors/report/event_line.hpp"
 
+#include <cmath>
+
 #include "actors/report/short_text.hpp"
 #include "runtime/control/printable.hpp"
 
@@ -70,8 +72,12 @@ struct Line {
            printable(e.address);
   }
   std::string operator()(const FeedbackSeen& e) const {
-    return "feedback: " + std::to_string(e.labels) + " labels, accuracy " +
-           short_number(e.accuracy) + ", drift " + short_number(e.drift);
+    std::string text =
+        "feedback: " + std::to_string(e.labels) + (e.labels == 1 ? " label" : " labels");
+    // What is not known yet is not a number.
+    if (!std::isnan(e.accuracy)) text += ", accuracy " + short_number(e.accuracy);
+    if (!std::isnan(e.drift)) text += ", drift " + short_number(e.drift);
+    return text;
   }
   std::string operator()(const Notice& e) const {
     return (e.level == "info" ? "" : printable(e.level) + ": ") + printable(e.text);

@@ -75,8 +75,8 @@ struct Deployed {
   bool operator==(const Deployed&) const = default;
 };
 struct FeedbackSeen {
-  std::uint64_t labels = 0;
-  double accuracy = 0, drift = 0;
+  std::uint64_t labels = 0;        ///< in all
+  double accuracy = 0, drift = 0;  ///< of the windows; NaN: not known yet
 
   bool operator==(const FeedbackSeen&) const = default;
 };

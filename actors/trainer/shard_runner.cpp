@@ -3,7 +3,6 @@
 #include <capnp/message.h>
 
 #include <array>
-#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -69,21 +68,20 @@ void ShardRunner::run(const StepState& state, const ShardInputs& inputs,
 }
 
 serialization::Frame ShardRunner::sum(std::uint64_t step, Subtree node,
-                                      std::span<const ShardInputs> shards,
-                                      std::span<const std::byte> version) {
-  if (shards.size() != node.count || version.size() != job_->layout().slot_bytes)
+                                      std::span<const ShardInputs> shards, std::uint64_t version,
+                                      std::span<const std::byte> state) {
+  if (shards.size() != node.count || state.size() != job_->layout().slot_bytes)
     throw Error{ErrorCode::bug, "trainer: expected the inputs of each shard and a whole version"};
-  const auto began = std::chrono::steady_clock::now();
-  StepState state =
+  StepState step_state =
       nn::make_step_state(job_->spec().optimizer, job_->spec().schedule, job_->spec().seed, step);
-  state.rows = job_->shard_rows();
+  step_state.rows = job_->shard_rows();
   nn::ShardReduction& reduction = reduction_for(node.count);
   reduction.clear();
   for (std::uint32_t i = 0; i < node.count; ++i) {
-    state.position = job_->first_position(step, node.first + i);
+    step_state.position = job_->first_position(step, node.first + i);
     const nn::ShardReduction::Buffers buffers = reduction.acquire();
     try {
-      run(state, shards[i], version, buffers);
+      run(step_state, shards[i], state, buffers);
     } catch (...) {
       reduction.release(buffers);
       throw;
@@ -109,12 +107,11 @@ serialization::Frame ShardRunner::sum(std::uint64_t step, Subtree node,
   head.setStep(step);
   head.setFirst(node.first);
   head.setCount(node.count);
+  head.setVersion(version);
   auto digests = head.initDigests(static_cast<unsigned>(node.count * sizeof(ShardDigest)));
   for (std::uint32_t i = 0; i < node.count; ++i)
     std::memcpy(digests.begin() + i * sizeof(ShardDigest), shards[i].digest.data(),
                 sizeof(ShardDigest));
-  head.setNanoseconds(static_cast<std::uint64_t>(
-      std::chrono::nanoseconds{std::chrono::steady_clock::now() - began}.count()));
   return serialization::seal(builder, message);
 }
 

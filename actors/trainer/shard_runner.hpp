@@ -31,10 +31,11 @@ class ShardRunner {
 
   /// The sum over the shards of a node of the canonical tree: one execution of the plan a shard, in order, added by the
   /// tree (JOB-2, JOB-5). A wire::PartialSum.
-  /// @param state   the version of that step, in the layout's order
   /// @param shards  the inputs of each, in order
+  /// @param version, state  what it is computed from, in the layout's order: that of the step, or one that is older by
+  ///                        as much as the job allows
   serialization::Frame sum(std::uint64_t step, Subtree node, std::span<const ShardInputs> shards,
-                           std::span<const std::byte> state);
+                           std::uint64_t version, std::span<const std::byte> state);
 
  private:
   gpu::nn::ShardReduction& reduction_for(std::uint32_t shards);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,7 @@ using serialization::read_head;
 constexpr Duration answer_within = 10s;
 constexpr Duration try_again_after = 20ms;
 constexpr Duration look_every = 250ms;  // whether a message was lost
+constexpr Duration tell_pace_every = 1s;
 
 class Trainer final : public Actor {
  public:
@@ -74,10 +76,19 @@ class Trainer final : public Actor {
     Frame sum;
     bool heard = false;
   };
-  struct NodeOrder {
-    bool operator()(Subtree a, Subtree b) const {
-      return a.first != b.first ? a.first < b.first : a.count < b.count;
+  /// What is summed up and sent as one: shards of a step that are a node of the canonical tree.
+  struct Part {
+    std::uint64_t step = 0;
+    Subtree node;
+    friend bool operator<(const Part& a, const Part& b) {
+      return std::tie(a.step, a.node.first, a.node.count) <
+             std::tie(b.step, b.node.first, b.node.count);
     }
+  };
+  /// A sum, and how long it took; empty if the part is not wanted any more.
+  struct Computed {
+    Frame sum;
+    Duration took{};
   };
   /// What lives on the executor's thread.
   struct Worker {
@@ -147,6 +158,8 @@ class Trainer final : public Actor {
     if (head.getGeneration() <= generation_) return;
     generation_ = head.getGeneration();
     lease_ = {head.getFirst(), head.getCount()};
+    every_ = std::max<std::uint64_t>(head.getEvery(), 1);
+    turn_ = head.getTurn();
   }
 
   /// A new aggregator knows nothing of what the one before was told.
@@ -156,7 +169,10 @@ class Trainer final : public Actor {
                                   head.setJob(job_->id());
                                   head.setPath(context_.path());
                                 }));
-    for (auto& [node, sent] : sent_) send(node);
+    for (auto& [part, sent] : sent_) {
+      sent.heard = false;
+      send(part);
+    }
   }
 
   void look() {
@@ -181,24 +197,39 @@ class Trainer final : public Actor {
   void begin_step(std::uint64_t step) {
     begun_ = true;
     step_ = step;
-    sent_.clear();
+    std::erase_if(sent_, [this](const auto& item) { return item.first.step < step_; });
     extra_.reset();
     asked_for_work_ = false;
     std::erase_if(batches_, [this](const auto& item) { return item.first.first < step_; });
   }
 
-  std::vector<Subtree> nodes() const {
-    std::vector<Subtree> result;
-    if (lease_.count > 0 && lease_.first + lease_.count <= job_->shards())
-      result = maximal_subtrees(lease_, job_->shards());
-    if (extra_) result.push_back(*extra_);
+  bool leased(std::uint64_t step) const { return step % every_ == turn_; }
+  /// Steps below this one may be computed now: the next, and those that may be from a version older than their own.
+  std::uint64_t window_end() const {
+    return std::min(step_ + job_->train().staleness + 1, job_->steps());
+  }
+
+  /// What may be computed now, in order.
+  std::vector<Part> parts() const {
+    std::vector<Part> result;
+    if (extra_) result.push_back({step_, *extra_});
+    if (lease_.count == 0 || lease_.first + lease_.count > job_->shards()) return result;
+    const std::vector<Subtree> nodes = maximal_subtrees(lease_, job_->shards());
+    for (std::uint64_t step = step_; step < window_end(); ++step) {
+      if (!leased(step)) continue;
+      for (const Subtree node : nodes) result.push_back({step, node});
+    }
     return result;
   }
 
   void prefetch() {
-    for (const Subtree node : nodes()) want(step_, node);
-    const std::uint64_t end = std::min(step_ + 1 + prefetch_, job_->steps());
-    for (std::uint64_t step = step_ + 1; step < end; ++step) want(step, lease_);
+    for (const Part& part : parts()) want(part.step, part.node);
+    std::uint64_t left = prefetch_;
+    for (std::uint64_t step = window_end(); left > 0 && step < job_->steps(); ++step) {
+      if (!leased(step)) continue;
+      want(step, lease_);
+      --left;
+    }
   }
 
   void want(std::uint64_t step, Subtree shards) {
@@ -226,7 +257,13 @@ class Trainer final : public Actor {
             context_.log().debug(
                 "no batch", {{"step", step}, {"shard", shard}, {"why", answer.failure().text}});
             context_.after(try_again_after, [this, step, shard] {
-              if (job_ && batches_.contains({step, shard}) && !loaders_.empty()) load(step, shard);
+              const auto waiting = batches_.find({step, shard});
+              if (waiting == batches_.end() || waiting->second.here) return;
+              if (loaders_.empty()) {
+                batches_.erase(waiting);  // asked for anew when there is a loader
+              } else {
+                load(step, shard);
+              }
             });
           }
         });
@@ -247,9 +284,9 @@ class Trainer final : public Actor {
     batch = std::move(read);
   }
 
-  bool ready(Subtree node) const {
-    for (std::uint32_t s = node.first; s < node.first + node.count; ++s) {
-      const auto at = batches_.find({step_, s});
+  bool ready(const Part& part) const {
+    for (std::uint32_t s = part.node.first; s < part.node.first + part.node.count; ++s) {
+      const auto at = batches_.find({part.step, s});
       if (at == batches_.end() || !at->second.here) return false;
     }
     return true;
@@ -257,10 +294,10 @@ class Trainer final : public Actor {
 
   void compute_next() {
     bool all_sent = true;
-    for (const Subtree node : nodes()) {
-      if (sent_.contains(node)) continue;
+    for (const Part& part : parts()) {
+      if (sent_.contains(part)) continue;
       all_sent = false;
-      if (ready(node)) return compute(node);
+      if (ready(part)) return compute(part);
     }
     if (all_sent && !asked_for_work_) {
       asked_for_work_ = true;
@@ -271,9 +308,9 @@ class Trainer final : public Actor {
     }
   }
 
-  void compute(Subtree node) {
+  void compute(const Part& part) {
     busy_ = true;
-    const std::uint64_t step = step_;
+    const auto [step, node] = part;
     std::vector<ShardInputs> inputs;
     std::vector<Frame> owners;
     for (std::uint32_t s = node.first; s < node.first + node.count; ++s) {
@@ -290,43 +327,64 @@ class Trainer final : public Actor {
         .run_as(
             "shards of step " + std::to_string(step),
             [worker = worker_, slots = *slots_, memory = memory_, step, node,
-             inputs = std::move(inputs), owners = std::move(owners)]() mutable -> Frame {
+             inputs = std::move(inputs), owners = std::move(owners)]() mutable -> Computed {
               if (!worker->runner) {
                 worker->device =
                     gpu::make_cpu_device({.threads = worker->job->spec().threads_per_shard});
                 worker->runner = std::make_unique<ShardRunner>(worker->job, *worker->device);
               }
-              const auto held = slots.hold(step);
-              if (!held) return {};  // the step is past
-              return worker->runner->sum(step, node, inputs, held->state());
+              const auto held = slots.hold_newest();
+              if (!held || held->version() > step ||  // the step is past
+                  step - held->version() > worker->job->train().staleness)
+                return {};
+              const auto began = std::chrono::steady_clock::now();
+              Frame sum = worker->runner->sum(step, node, inputs, held->version(), held->state());
+              return {std::move(sum), std::chrono::steady_clock::now() - began};
             },
-            [this, job = job_->id(), step, node](Frame sum) {
+            [this, job = job_->id(), part](Computed computed) {
               busy_ = false;
-              if (job_ && job_->id() == job && step == step_ && !sum.empty()) {
-                sent_[node] = {std::move(sum), false};
-                send(node);
+              if (job_ && job_->id() == job && !computed.sum.empty()) {
+                tell_pace(part.node.count, computed.took);
+                if (part.step >= step_) {
+                  sent_[part] = {std::move(computed.sum), false};
+                  send(part);
+                }
               }
               advance();
             });
   }
 
-  void send(Subtree node) {
-    const std::uint64_t step = step_, job = job_->id();
-    context_.ask<wire::PartialSum>(
-        aggregator_, sent_.at(node).sum, answer_within,
-        [this, job, step, node](const Answer& answer) {
-          if (!job_ || job_->id() != job || step != step_ || !sent_.contains(node))
-            return advance();
-          if (answer.ok()) {
-            sent_.at(node).heard = true;
-            return advance();
-          }
-          context_.after(try_again_after, [this, job, step, node] {
-            if (!job_ || job_->id() != job || step != step_) return;
-            const auto at = sent_.find(node);
-            if (at != sent_.end() && !at->second.heard) send(node);
-          });
-        });
+  void tell_pace(std::uint64_t shards, Duration took) {
+    paced_shards_ += shards;
+    paced_ += took;
+    if (context_.now() - pace_told_at_ < tell_pace_every || !membership_.coordinator()) return;
+    pace_told_at_ = context_.now();
+    context_.tell<wire::Pace>(membership_.coordinator(), make_frame<wire::Pace>([&](auto head) {
+                                head.setPath(context_.path());
+                                head.setIncarnation(context_.incarnation());
+                                head.setJob(job_->id());
+                                head.setShards(std::exchange(paced_shards_, 0));
+                                head.setNanoseconds(static_cast<std::uint64_t>(
+                                    std::exchange(paced_, Duration{}).count()));
+                              }));
+  }
+
+  void send(const Part& part) {
+    const std::uint64_t job = job_->id();
+    context_.ask<wire::PartialSum>(aggregator_, sent_.at(part).sum, answer_within,
+                                   [this, job, part](const Answer& answer) {
+                                     if (!job_ || job_->id() != job || !sent_.contains(part))
+                                       return advance();
+                                     if (answer.ok()) {
+                                       sent_.at(part).heard = true;
+                                       return advance();
+                                     }
+                                     context_.after(try_again_after, [this, job, part] {
+                                       if (!job_ || job_->id() != job) return;
+                                       const auto at = sent_.find(part);
+                                       if (at != sent_.end() && !at->second.heard) send(part);
+                                     });
+                                   });
   }
 
   /// Stragglers are met by computing their shards here too (MapReduce's backup tasks; Dean and Ghemawat, OSDI 2004,
@@ -349,7 +407,7 @@ class Trainer final : public Actor {
                 missing.push_back({nodes[i], nodes[i + 1]});
             });
             std::erase_if(missing, [this](Subtree node) {
-              return !is_subtree(node, job_->shards()) || sent_.contains(node);
+              return !is_subtree(node, job_->shards()) || sent_.contains({step_, node});
             });
             // Not everybody the same one.
             if (!missing.empty()) extra_ = missing[context_.incarnation() % missing.size()];
@@ -371,7 +429,8 @@ class Trainer final : public Actor {
   std::optional<VersionSlots> slots_;
   std::shared_ptr<Worker> worker_;
   std::uint64_t generation_ = 0;
-  Subtree lease_;                 // a range, not always a node
+  Subtree lease_;  // a range, not always a node, of steps with step % every_ == turn_
+  std::uint64_t every_ = 1, turn_ = 0;
   std::optional<Subtree> extra_;  // in the place of somebody slow, in this step
   bool admitted_ = false;
   bool begun_ = false;
@@ -379,7 +438,10 @@ class Trainer final : public Actor {
   bool busy_ = false;
   bool asked_for_work_ = false;
   std::map<std::pair<std::uint64_t, std::uint32_t>, Batch> batches_;  // by step and shard
-  std::map<Subtree, Sent, NodeOrder> sent_;                           // of this step
+  std::map<Part, Sent> sent_;                                         // of this step and later ones
+  TimePoint pace_told_at_{};
+  std::uint64_t paced_shards_ = 0;  // since then
+  Duration paced_{};                // that they took
 
   Membership membership_;  // last: it tells when all else is there
 };

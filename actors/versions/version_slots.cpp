@@ -35,8 +35,9 @@ constexpr std::uint64_t word_of(std::uint64_t version, Use use) {
   return version << 2U | use;
 }
 // Who writes: 22 bits hold every process id; the rest tells one writing from the next.
+constexpr std::uint64_t process_mask = 0x3FFFFF;
 constexpr std::uint64_t writer_of(std::uint64_t word) {
-  return word >> 2U & 0x3FFFFFU;
+  return word >> 2U & process_mask;
 }
 
 struct Header {
@@ -82,7 +83,7 @@ std::span<std::byte> slot_memory(std::byte* memory, std::uint32_t slot) {
 }
 
 std::uint64_t own_process() {
-  return static_cast<std::uint64_t>(::getpid()) & 0x3FFFFFU;
+  return static_cast<std::uint64_t>(::getpid()) & process_mask;
 }
 
 std::uint64_t reader_word(std::uint64_t version) {
@@ -97,7 +98,7 @@ void release_dead(Header& head) {
   for (Word& reader : head.reader) {
     std::uint64_t word = reader.load();
     if (word == 0) continue;
-    const auto process = static_cast<pid_t>(word & 0x3FFFFFU);
+    const auto process = static_cast<pid_t>(word & process_mask);
     if (::kill(process, 0) != 0 && errno == ESRCH) reader.compare_exchange_strong(word, 0);
   }
 }
@@ -266,6 +267,16 @@ void VersionSlots::unpin(std::uint64_t version) {
 bool VersionSlots::pinned(std::uint64_t version) const {
   for (const Word& slot : header(memory_).slot)
     if (slot.load() == word_of(version, valid_and_pinned)) return true;
+  return false;
+}
+
+bool VersionSlots::being_written_by(std::int64_t process) const {
+  for (const Word& slot : header(memory_).slot) {
+    const std::uint64_t word = slot.load();
+    if ((word & use_mask) == writing &&
+        writer_of(word) == (static_cast<std::uint64_t>(process) & process_mask))
+      return true;
+  }
   return false;
 }
 

@@ -104,6 +104,8 @@ class VersionSlots {
   bool commit(Writing writing, std::uint64_t version, bool pinned);
   void unpin(std::uint64_t version);
   bool pinned(std::uint64_t version) const;
+  /// Whether a slot is being written by that process; or was when it ended, and nobody has used it again.
+  bool being_written_by(std::int64_t process) const;
 
   /// Writes a step's record, before version step + 1 is committed. False: the records are full, since the collector
   /// is behind. @param digests by shard.

@@ -95,12 +95,13 @@ int run(const Words& words, runtime::Registry& registry) {
                 "--new-machine: expected --resume beside it: a new run is at home anywhere"};
   runtime::ConfigResult result = read_config(arguments, registry);
   if (print_problems(result)) return 2;
-  return run_config(arguments, std::move(result.config), arguments.rest().front(), registry,
+  return run_config("run", arguments, std::move(result.config), arguments.rest().front(), registry,
                     resume_command(words));
 }
 
-int run_config(const Arguments& arguments, runtime::NodeConfig config, const std::string& file,
-               const runtime::Registry& registry, const std::string& resume) {
+int run_config(const char* command, const Arguments& arguments, runtime::NodeConfig config,
+               const std::string& file, const runtime::Registry& registry,
+               const std::string& resume) {
   actors::PipelineOptions options;
   options.node = node_options(arguments, config.name);
   options.runs = arguments.find("--runs").value_or(options.runs);
@@ -124,17 +125,17 @@ int run_config(const Arguments& arguments, runtime::NodeConfig config, const std
     const actors::RunResult ran = pipeline.run();
     progress.finish();
     if (!arguments.has("--json")) std::fputs(summary.text().c_str(), stdout);
-    if (!ran.ok) std::fprintf(stderr, "troupe run: %s\n", ran.reason.c_str());
+    if (!ran.ok) std::fprintf(stderr, "troupe %s: %s\n", command, ran.reason.c_str());
     if (ran.interrupted && !ran.run_folder.empty())
       std::fprintf(arguments.has("--json") ? stderr : stdout, "to go on: %s\n", resume.c_str());
     code = ran.ok ? 0 : ran.interrupted ? 3 : 1;
   } catch (const Error& error) {
-    std::fprintf(stderr, "troupe run: %s\n", error.what());
+    std::fprintf(stderr, "troupe %s: %s\n", command, error.what());
     code = error.code() == ErrorCode::bad_input ? 2 : 1;
   }
   if (pipeline.hanging().empty()) return code;
   for (const std::string& who : pipeline.hanging())
-    std::fprintf(stderr, "troupe run: %s hangs and is left behind\n", who.c_str());
+    std::fprintf(stderr, "troupe %s: %s hangs and is left behind\n", command, who.c_str());
   std::fflush(nullptr);
   ::_exit(1);  // their threads would hold up an ordinary end
 }

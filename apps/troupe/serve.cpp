@@ -35,7 +35,7 @@ int serve(const Words& words, runtime::Registry& registry) {
                                  {"deploy", deploy}};
   runtime::ConfigResult result = runtime::read_config(config.dump(), "serve", registry, {});
   if (print_problems(result)) return 2;
-  return run_config(arguments, std::move(result.config), "serve", registry);
+  return run_config("serve", arguments, std::move(result.config), "serve", registry);
 }
 
 }  // namespace troupe::apps

@@ -25,10 +25,22 @@ struct TrainingPlan {
 }
 
 struct Lease {
-  # Shards first … first + count - 1 of every step, from the next one on, until another lease comes.
+  # Shards first … first + count - 1 of each step t with t mod every = turn, from the next one on, until another lease
+  # comes. Synchronous training leases shards of every step, asynchronous training whole steps in turn.
   generation @0 :UInt64; # the highest counts
   first @1 :UInt32;
   count @2 :UInt32;
+  every @3 :UInt32 = 1;
+  turn @4 :UInt32;
+}
+
+struct Pace {
+  # A trainer to the coordinator, about once a second while it computes: how fast it is, in parts of the job alone.
+  path @0 :Text;
+  incarnation @1 :UInt64;
+  job @2 :UInt64;
+  shards @3 :UInt64;      # that it has computed since it last told
+  nanoseconds @4 :UInt64; # that they took
 }
 
 struct Attach {
@@ -51,7 +63,7 @@ struct PartialSum {
   first @2 :UInt32;      # of the shards, a node of the canonical tree
   count @3 :UInt32;
   digests @4 :Data;      # 16 bytes a shard
-  nanoseconds @5 :UInt64;    # that computing took
+  version @5 :UInt64;    # that it was computed from: the step's, or with asynchronous training an older one
 }
 
 struct WantWork {

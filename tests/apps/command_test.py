@@ -4,6 +4,7 @@ usage: command_test.py TROUPE PIPELINES
 """
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -85,6 +86,22 @@ def test_configs(folder):
     expect(call(folder, "explain", str(again))[1] == out, "what explain prints explains to itself")
 
 
+def test_documents(folder):
+    """The configs that the documents show are configs, but for those with plugins that nobody has."""
+    root = PIPELINES.parent.parent
+    checked = 0
+    for document in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+        for block in re.findall(r"```yaml\n(.*?)```", document.read_text(), re.DOTALL):
+            if not block.startswith("name:") or "plugins:" in block:
+                continue
+            config = folder / "shown.yaml"
+            config.write_text(block)
+            code, out, error = call(folder, "check", str(config))
+            expect(code == 0, f"{document.name}: {out}{error}")
+            checked += 1
+    expect(checked >= 2, "there are configs in the documents")
+
+
 def test_node(folder):
     trace = folder / "trace.json"
     node = Running(folder, PIPELINES / "hello.yaml", "--trace", str(trace))
@@ -134,7 +151,7 @@ def test_giving_up(folder):
 
 
 if __name__ == "__main__":
-    for test in (test_usage, test_configs, test_node, test_giving_up):
+    for test in (test_usage, test_configs, test_documents, test_node, test_giving_up):
         with tempfile.TemporaryDirectory() as name:
             test(pathlib.Path(name))
     sys.exit(1 if failures else 0)

@@ -2,93 +2,14 @@
 
 usage: serving_test.py TROUPE PIPELINES
 """
-import gzip
 import json
-import os
 import pathlib
-import re
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
 
-TROUPE, PIPELINES = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).absolute()
-DEADLINE = 120
-failures = []
-
-
-def expect(true, what):
-    if not true:
-        failures.append(what)
-        print("FAILED:", what)
-
-
-class Running:
-    """A command that serves. `address` is known once a line of its says so."""
-
-    def __init__(self, folder, *words):
-        self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder)}
-        self.folder = folder
-        with open(folder / "log", "a") as log:
-            self.process = subprocess.Popen([TROUPE, *words], env=self.environment, cwd=folder, text=True,
-                                            stdout=subprocess.PIPE, stderr=log)
-        self.late = threading.Timer(DEADLINE, self.process.kill)  # else a line that never comes is waited for
-        self.late.start()
-        self.lines, self.address, self.version = [], None, None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-            found = re.fullmatch(r"deployed: (\S+) version (\d+) at (\S+)", self.lines[-1])
-            if found:
-                self.model, self.version, self.address = found[1], int(found[2]), found[3]
-                break
-        expect(self.address is not None, f"{words} serves: {self.lines[-5:]} {(folder / 'log').read_text()[-2000:]}")
-
-    def call(self, *words):
-        done = subprocess.run([TROUPE, *words], env=self.environment, cwd=self.folder, capture_output=True, text=True,
-                              timeout=DEADLINE)
-        return done.returncode, done.stdout + done.stderr
-
-    def http(self, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=DEADLINE) as response:
-                return response.status, json.loads(response.read() or b"{}")
-        except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read() or b"{}")
-
-    def served(self):
-        return self.http("/v2/models/" + self.model)[1].get("versions")
-
-    def terminate(self):
-        self.process.send_signal(signal.SIGTERM)
-        out = self.process.stdout.read()
-        code = self.process.wait(DEADLINE)
-        self.late.cancel()
-        return code, out
-
-
-def digits(count):
-    with gzip.open(PIPELINES / "data" / "optdigits.csv.gz", "rt") as file:
-        rows = [[float(value) for value in next(file).split(",")] for _ in range(count)]
-    return [row[:-1] for row in rows], [int(row[-1]) for row in rows]
-
-
-def ask(node, rows):
-    tensor = {"name": "features", "datatype": "FP32", "shape": [len(rows), 8, 8, 1],
-              "data": [value for row in rows for value in row]}
-    return node.http(f"/v2/models/{node.model}/infer", {"inputs": [tensor]})
-
-
-def classes(answer):
-    output = answer["outputs"][0]
-    width = output["shape"][1]
-    rows = [output["data"][i:i + width] for i in range(0, len(output["data"]), width)]
-    return [row.index(max(row)) for row in rows]
+from support import DEADLINE, PIPELINES, TROUPE, Running, ask, classes, environment, expect, failures, optdigits
 
 
 def test_pipeline(folder):
@@ -96,7 +17,7 @@ def test_pipeline(folder):
     node = Running(folder, *run)
     expect(node.model == "digits" and node.version == 1, f"the first version is number 1: {node.lines[-1]}")
     expect(node.served() == ["1"], f"and is what is served: {node.served()}")
-    rows, labels = digits(40)
+    rows, labels = optdigits(40)
     status, answer = ask(node, rows[:1])
     expect(status == 200 and classes(answer) == labels[:1], f"a digit's class: {labels[0]}, {status} {answer}")
     status, answer = ask(node, rows)
@@ -142,7 +63,7 @@ def test_pipeline(folder):
 
 def test_saved(folder, run_folder, checkpoints):
     node = Running(folder, "serve", str(run_folder), "--listen", "127.0.0.1:0", "--model", "mine", "--replicas", "2")
-    rows, labels = digits(1)
+    rows, labels = optdigits(1)
     status, answer = ask(node, rows)
     expect(status == 200 and classes(answer) == labels, f"a saved model is served: {status} {answer}")
     code, said = node.call("promote", "mine", str(checkpoints[0]), "--force")
@@ -150,6 +71,11 @@ def test_saved(folder, run_folder, checkpoints):
     expect(node.call("stop", "mine")[0] == 0, "stop")
     expect(node.process.wait(DEADLINE) == 0, f"ends it in order: {node.process.returncode}")
     node.late.cancel()
+    with Running(folder, "serve", str(run_folder), "--listen", "127.0.0.1:0", "--name", "first") as other:
+        listen = other.address.removeprefix("http://")
+        code, said = node.call("serve", str(run_folder), "--listen", listen, "--name", "second", "--log-level", "off")
+        expect(code == 1 and said.splitlines()[-1].startswith("troupe serve: ") and listen in said,
+               f"an address that is taken: {code} {said}")
     code, said = node.call("serve", str(folder))
     expect(code == 2 and said.count("\n") == 1, f"a folder that is no model: {code} {said}")
 
@@ -159,7 +85,7 @@ def test_gate(folder):
     done = subprocess.run(
         [TROUPE, "run", str(PIPELINES / "digits.yaml"), "--set", "deploy.listen=127.0.0.1:0", "--set",
          "evaluate.gate=accuracy >= 0.9999", "--set", "train.epochs=1", "--set", "name=worse"],
-        env={**os.environ, "XDG_RUNTIME_DIR": str(folder)}, cwd=folder, capture_output=True, text=True, timeout=DEADLINE)
+        env=environment(folder), cwd=folder, capture_output=True, text=True, timeout=DEADLINE)
     expect(done.returncode == 1 and "gate" in done.stderr, f"exit code 1: {done.returncode} {done.stderr[-500:]}")
     expect("deployed:" not in done.stdout and "nothing new is served" in done.stdout, done.stdout[-1000:])
     versions = folder / "runs" / "worse-serving" / "versions.json"

@@ -22,6 +22,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/worker_main.hpp"
 #include "runtime/registry.hpp"
+#include "tests/support/job_config.hpp"
 
 using namespace troupe;
 using namespace troupe::actors;
@@ -106,16 +107,7 @@ int main(int argc, char** argv) {
     const std::string config = folder + "/" + model.name + ".yaml", text = yaml(model, data);
     write_atomically(posix_files(), config, std::as_bytes(std::span{text}));
     const Pipeline pipeline = Pipeline::from_yaml(config, registry);
-    const runtime::Parameters with =
-        pipeline.config().root.children.front().supervisor->children.front().parameters;
-    JobSections sections;
-    sections.data = with.structure("data");
-    sections.preprocess = with.structure("preprocess");
-    sections.model = with.structure("model");
-    sections.train = with.structure("train");
-    sections.evaluate = with.structure("evaluate");
-    sections.seed = 1;
-    sections.base = folder;
+    const JobSections sections = test::sections_of(pipeline.config(), folder);
     const PreparedJob prepared = prepare_job(posix_files(), sections, folder + "/prepared");
     const PreparedData records = PreparedData::open(posix_files(), prepared.data_folder);
     BatchMaker batches{

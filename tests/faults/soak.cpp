@@ -218,15 +218,19 @@ class Soak {
 };
 
 void judge(const StormCounts& counts, std::chrono::seconds length, Verdict& verdict) {
-  std::printf("%lu faults (%lu more hit nobody), %lu starts; of %lu requests %lu failed: %lu past their deadline, "
-              "%lu to nobody, %lu at an end, %lu refused, %lu dropped\n",
-              counts.faults, counts.refused, counts.starts, counts.ok + counts.all_failed(), counts.all_failed(),
-              counts.failed[0], counts.failed[1], counts.failed[2], counts.failed[3], counts.failed[4]);
+  std::printf(
+      "%lu faults (%lu more hit nobody), %lu starts; of %lu requests %lu failed: %lu past their "
+      "deadline, "
+      "%lu to nobody, %lu at an end, %lu refused, %lu dropped\n",
+      counts.faults, counts.refused, counts.starts, counts.ok + counts.all_failed(),
+      counts.all_failed(), counts.failed[0], counts.failed[1], counts.failed[2], counts.failed[3],
+      counts.failed[4]);
   const auto ticks = static_cast<std::uint64_t>(length / between_faults);
   verdict.expect(counts.faults >= ticks * 9 / 10, "fewer faults than one each 50 ms");
   verdict.expect(counts.starts >= counts.faults / 4, "too few restarts for so many faults");
   // An asker has one request open, which one more may wait for; the next ones find the tree healing.
-  verdict.expect(counts.all_failed() <= counts.faults * 4, "more requests failed than faults explain");
+  verdict.expect(counts.all_failed() <= counts.faults * 4,
+                 "more requests failed than faults explain");
   verdict.expect(counts.ok >= counts.faults, "fewer requests were answered than there were faults");
 }
 
@@ -260,9 +264,10 @@ int main(int argc, char** argv) {
     const Resources after = settled(before);
     after.print("after");
     verdict.expect(!after.more_than(before), "something is left over of the faults");
-    verdict.expect(!judges_memory || (after.memory_mib <= before.memory_mib + 16 &&
-                                      after.workers_memory_mib <= before.workers_memory_mib + 2 * processes),
-                   "memory grew");
+    verdict.expect(
+        !judges_memory || (after.memory_mib <= before.memory_mib + 16 &&
+                           after.workers_memory_mib <= before.workers_memory_mib + 2 * processes),
+        "memory grew");
     for (const std::string& path : soak.stop()) verdict.expect(false, path + " is left over");
   }
   const Resources end = settled(outside);

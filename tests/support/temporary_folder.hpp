@@ -2,9 +2,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
-
-#include "tests/support/doctest_std.hpp"
 
 namespace troupe::test {
 
@@ -13,7 +12,7 @@ class TemporaryFolder {
  public:
   TemporaryFolder() {
     path_ = (std::filesystem::temp_directory_path() / "troupe-XXXXXX").string();
-    REQUIRE(::mkdtemp(path_.data()) != nullptr);
+    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error{"no temporary folder"};
   }
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }
   TemporaryFolder(const TemporaryFolder&) = delete;

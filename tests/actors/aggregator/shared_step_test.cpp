@@ -14,62 +14,18 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/random.hpp"
 #include "serialization/frame_reader.hpp"
+#include "serialization/model_state.hpp"
 #include "serialization/schema/training.capnp.h"
+#include "tests/actors/aggregator/step_fixture.hpp"
 #include "tests/support/error_code.hpp"
 
 using namespace troupe;
 using namespace troupe::actors;
+using namespace troupe::actors::test_step;
 using namespace troupe::gpu;
 using serialization::Frame;
 
 namespace {
-
-constexpr std::int64_t width = 12;
-
-std::shared_ptr<const TrainingJob> make_job(int shards) {
-  return std::make_shared<TrainingJob>(
-      training_job_text(5, 1000, Shape{width}, 3,
-                        R"([{"dense":{"units":"20"}},"batch_norm","relu",{"dense":{"units":"3"}}])",
-                        R"({"steps":"6","batch":"48","shards":")" + std::to_string(shards) +
-                            R"(","clip_norm":"1"})"));
-}
-
-/// Samples that are a function of their position.
-void fill(PositionRange positions, std::span<std::byte* const> inputs) {
-  auto* features = reinterpret_cast<float*>(inputs[0]);
-  auto* labels = reinterpret_cast<std::int32_t*>(inputs[1]);
-  for (std::uint64_t p = positions.first; p < positions.last; ++p) {
-    const Draws draws{99, p, Purpose::augment, 0};
-    for (std::int64_t i = 0; i < width; ++i)
-      *features++ = draws.uniform(static_cast<std::uint64_t>(i)) - 0.5F;
-    *labels++ = static_cast<std::int32_t>(draws.bits(100) % 3);
-  }
-}
-
-struct Batch {
-  std::shared_ptr<std::byte> features, labels;
-  ShardInputs inputs;
-};
-Batch batch(const TrainingJob& job, std::uint64_t step, std::uint32_t shard) {
-  const std::uint64_t first = job.first_position(step, shard), rows = job.shard_rows();
-  Batch result{aligned_block(rows * width * 4), aligned_block(rows * 4), {}};
-  const std::array<std::byte*, 2> to{result.features.get(), result.labels.get()};
-  fill({first, first + rows}, to);
-  result.inputs.inputs = {{to[0], rows * width * 4}, {to[1], rows * 4}};
-  std::memcpy(result.inputs.digest.data(), &first, sizeof first);
-  return result;
-}
-
-Frame compute(ShardRunner& runner, const TrainingJob& job, std::uint64_t step, Subtree node,
-              std::span<const std::byte> state) {
-  std::vector<Batch> batches;
-  std::vector<ShardInputs> inputs;
-  for (std::uint32_t s = node.first; s < node.first + node.count; ++s) {
-    batches.push_back(batch(job, step, s));
-    inputs.push_back(batches.back().inputs);
-  }
-  return runner.sum(step, node, inputs, state);
-}
 
 StepSum::Arrival add(StepSum& sum, const Frame& frame) {
   StepSum::Arrival arrival{};
@@ -81,26 +37,6 @@ StepSum::Arrival add(StepSum& sum, const Frame& frame) {
   });
   return arrival;
 }
-
-struct Versions {
-  explicit Versions(const TrainingJob& job)
-      : size{VersionSlots::size_bytes(job.layout().slot_bytes, job.shards())},
-        memory{aligned_block(size)},
-        slots{
-            VersionSlots::make({zeroed(), size}, job.id(), job.layout().slot_bytes, job.shards())} {
-    auto writing = slots.begin_write();
-    job.graph().initialise(job.layout(), job.spec().seed, writing->state());
-    slots.commit(*std::move(writing), 0, false);
-  }
-  /// As memory that is shared begins.
-  std::byte* zeroed() const {
-    std::memset(memory.get(), 0, size);
-    return memory.get();
-  }
-  std::size_t size;
-  std::shared_ptr<std::byte> memory;
-  VersionSlots slots;
-};
 
 }  // namespace
 
@@ -129,7 +65,7 @@ TEST_CASE("JOB-2, JOB-5: parts in any order, twice and overlapping, give the bit
       for (const Subtree node : nodes) {
         CHECK((sum.missing().empty()) == sum.complete());
         const Frame part =
-            compute(random() % 2 == 0 ? one : two, *job, step, node, before->state());
+            compute(random() % 2 == 0 ? one : two, *job, step, node, step, before->state());
         CHECK(add(sum, part) != StepSum::Arrival::different);
       }
       REQUIRE(sum.complete());
@@ -155,7 +91,7 @@ TEST_CASE("a copy of a shard with other bits is seen") {
   ShardRunner runner{job, *device};
   StepSum sum{job, *device};
   const auto held = versions.slots.hold(0);
-  const Frame part = compute(runner, *job, 0, {2, 1}, held->state());
+  const Frame part = compute(runner, *job, 0, {2, 1}, 0, held->state());
   CHECK(add(sum, part) == StepSum::Arrival::added);
   CHECK(add(sum, part) == StepSum::Arrival::same);
   const Frame wrong = Frame::from_bytes(part.bytes(), 1 << 20);
@@ -173,7 +109,7 @@ TEST_CASE("a gradient that is not finite makes no version, and is told by step a
   Batch broken = batch(*job, 0, 0);
   reinterpret_cast<float*>(broken.features.get())[3] = std::numeric_limits<float>::infinity();
   const auto held = versions.slots.hold(0);
-  add(sum, runner.sum(0, {0, 1}, std::array{broken.inputs}, held->state()));
+  add(sum, runner.sum(0, {0, 1}, std::array{broken.inputs}, 0, held->state()));
   VersionUpdate update{job, *device};
   try {
     update.run(versions.slots, 0, sum, false);
@@ -217,15 +153,51 @@ TEST_CASE(
   StepSum sum{job, *device};
   std::vector<Frame> parts;
   for (std::uint32_t s = 0; s < job->shards(); ++s) {
-    parts.push_back(compute(runner, *job, 0, {s, 1}, held->state()));
+    parts.push_back(compute(runner, *job, 0, {s, 1}, 0, held->state()));
     add(sum, parts.back());
   }
-  std::vector<float> running(parts[0].payload_of<float>(0).begin(),
-                             parts[0].payload_of<float>(0).end());
+  const std::span<const float> first = parts[0].payload_of<float>(0);
+  std::vector<float> running(first.begin(), first.end());
   for (std::uint32_t s = 1; s < job->shards(); ++s) {
     const std::span<const float> part = parts[s].payload_of<float>(0);
     for (std::size_t i = 0; i < running.size(); ++i) running[i] += part[i];
   }
-  CHECK(std::memcmp(running.data(), sum.buckets().front(),
-                    job->layout().buckets.front().size_bytes()) != 0);
+  const auto hash_of_next_version = [&] {
+    Versions next{*job};
+    CHECK(VersionUpdate{job, *device}.run(next.slots, 0, sum, false) ==
+          VersionUpdate::Outcome::committed);
+    return serialization::state_hash(job->layout(), next.slots.hold(1)->state(), 1);
+  };
+  const auto by_the_tree = hash_of_next_version();
+  CHECK(by_the_tree == hash_of_next_version());
+  std::memcpy(const_cast<std::byte*>(sum.buckets().front()), running.data(),
+              running.size() * sizeof(float));
+  CHECK(by_the_tree != hash_of_next_version());
+}
+
+TEST_CASE("JOB-6: the update's bits do not depend on how many threads share it") {
+  const auto job = make_job(2, "", 100'000);
+  REQUIRE(job->layout().parameter_elements > 3 * (1 << 18));
+  const auto device = make_cpu_device();
+  const auto state_after = [&](unsigned threads) {
+    Versions versions{*job};
+    ShardRunner runner{job, *device};
+    StepSum sum{job, *device};
+    VersionUpdate update{job, *device, threads};
+    for (std::uint64_t step = 0; step < 2; ++step) {
+      const auto held = versions.slots.hold(step);
+      REQUIRE(held);
+      add(sum, compute(runner, *job, step, {0, 2}, step, held->state()));
+      REQUIRE(update.run(versions.slots, step, sum, false) == VersionUpdate::Outcome::committed);
+      sum.clear();
+    }
+    const auto held = versions.slots.hold(2);
+    REQUIRE(held);
+    return std::vector<std::byte>{held->state().begin(), held->state().end()};
+  };
+  const std::vector<std::byte> one = state_after(1);
+  for (const unsigned threads : {2U, 3U, 5U}) {
+    CAPTURE(threads);
+    CHECK(state_after(threads) == one);
+  }
 }

@@ -1,5 +1,6 @@
 #include "actors/coordinator/leases.hpp"
 
+#include <optional>
 #include <vector>
 
 using namespace troupe;
@@ -26,4 +27,28 @@ TEST_CASE("shares are all shards, each once, as equal as can be or by speed") {
   const std::vector<double> speeds{1.0, 3.0};
   CHECK(share_out(8, speeds, SharePolicy::least_loaded) == std::vector<Subtree>{{6, 2}, {0, 6}});
   CHECK(share_out(8, speeds, SharePolicy::round_robin) == std::vector<Subtree>{{0, 4}, {4, 4}});
+}
+
+TEST_CASE(
+    "what a trainer tells of its speed is smoothed, and who tells nothing counts as the mean") {
+  MeasuredSpeed speed;
+  CHECK_FALSE(speed.value());
+  speed.add(0, 1.0);
+  CHECK_FALSE(speed.value());
+  speed.add(10, 2.0);
+  CHECK(speed.value() == 5.0);
+  speed.add(10, 1.0);
+  CHECK(speed.value() == 7.5);
+  speed.add(1, 0.0);  // a clock that stood still
+  CHECK(*speed.value() < 1e10);
+  const std::vector<std::optional<double>> told{2.0, {}, 4.0};
+  CHECK(filled_in(told) == std::vector<double>{2.0, 3.0, 4.0});
+  CHECK(filled_in(std::vector<std::optional<double>>(2)) == std::vector<double>{1.0, 1.0});
+}
+
+TEST_CASE("a step takes as long as the slowest of its trainers") {
+  const std::vector<double> speeds{1.0, 4.0};
+  CHECK(step_time(std::vector<Subtree>{{0, 4}, {4, 4}}, speeds) == 4.0);
+  CHECK(step_time(share_out(8, speeds, SharePolicy::least_loaded), speeds) == 2.0);
+  CHECK(step_time({}, {}) == 0.0);
 }

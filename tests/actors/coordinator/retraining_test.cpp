@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -193,6 +194,7 @@ struct LoopFixture {
         {{"store", folder.path() + "/feedback.db"},
          {"model", std::string{"loop"}},
          {"coordinator", std::string{"/job/coordinator"}},
+         {"observer", std::string{"/observer"}},
          {"feedback", R"({"window": 60, "when": [")" + rule + R"("], "cooldown": "0s"})"},
          {"reference", std::string{}},
          {"max_predictions", std::int64_t{1000}},
@@ -260,43 +262,46 @@ RetrainJob wish(std::int64_t rowid) {
 
 TEST_CASE("what is wanted of a rowid is wanted once, and read back as it was written") {
   const TemporaryFolder folder;
-  RetrainFile file{posix_files(), folder.path()};
-  file.want(wish(5), 0);
-  file.want(wish(5), 0);
-  file.want(wish(3), 0);
-  REQUIRE(file.jobs().size() == 1);
-  file.want(wish(9), 1);  // in its place
-  REQUIRE(file.jobs().size() == 1);
-  CHECK(file.wanted()->rowid == 9);
-  RetrainJob job = *file.wanted();
+  RetrainJobs jobs;
+  jobs.want(wish(5), 0);
+  jobs.want(wish(5), 0);
+  jobs.want(wish(3), 0);
+  REQUIRE(jobs.jobs().size() == 1);
+  jobs.want(wish(9), 1);  // in its place
+  REQUIRE(jobs.jobs().size() == 1);
+  CHECK(jobs.wanted()->rowid == 9);
+  RetrainJob job = *jobs.wanted();
   job.state = RetrainJob::State::frozen;
   job.records = 7;
-  file.set(job);
-  CHECK(file.wanted() == nullptr);
-  file.want(wish(12), 1);  // not in the place of one that has begun
-  CHECK(file.frozen()->number == 1);
-  CHECK(file.wanted()->number == 2);
+  job.served = "runs/1/checkpoints/step-000000000007";
+  jobs.set(job);
+  CHECK(jobs.wanted() == nullptr);
+  jobs.want(wish(12), 1);  // not in the place of one that has begun
+  CHECK(jobs.frozen()->number == 1);
+  CHECK(jobs.wanted()->number == 2);
   job.state = RetrainJob::State::promoted;
-  file.set(job);
-  const RetrainFile again{posix_files(), folder.path()};
-  CHECK(again.jobs() == file.jobs());
+  jobs.set(job);
+  std::ofstream{folder.path() + "/retraining.json"} << jobs.json();
+  RetrainJobs again = RetrainJobs::read(posix_files(), folder.path());
+  CHECK(again.jobs() == jobs.jobs());
   CHECK(again.promoted()->number == 1);
+  again.want(wish(20), 0);
+  CHECK(again.jobs().back().number == 3);
   std::ofstream{folder.path() + "/retraining.json"} << "{\"jobs\": [{}]}";
-  CHECK(code_of([&] { RetrainFile{posix_files(), folder.path()}; }) == ErrorCode::corrupted);
+  CHECK(code_of([&] { RetrainJobs::read(posix_files(), folder.path()); }) == ErrorCode::corrupted);
 }
 
 TEST_CASE("of many jobs the oldest are forgotten, but for the one that is served") {
-  const TemporaryFolder folder;
-  RetrainFile file{posix_files(), folder.path()};
+  RetrainJobs jobs;
   for (std::int64_t i = 1; i <= 120; ++i) {
-    file.want(wish(i), 0);
-    RetrainJob job = file.jobs().back();
+    jobs.want(wish(i), 0);
+    RetrainJob job = jobs.jobs().back();
     job.state = i == 2 ? RetrainJob::State::promoted : RetrainJob::State::rejected;
-    file.set(job);
+    jobs.set(job);
   }
-  CHECK(file.jobs().size() == RetrainFile::most);
-  CHECK(file.promoted()->number == 2);
-  CHECK(file.jobs().back().number == 120);
+  CHECK(jobs.jobs().size() == RetrainJobs::most);
+  CHECK(jobs.promoted()->number == 2);
+  CHECK(jobs.jobs().back().number == 120);
 }
 
 TEST_CASE("a version is compared by what the gate is about, or by the first metric") {
@@ -329,10 +334,24 @@ TEST_CASE_FIXTURE(LoopFixture,
   wait_for_notice("job 2 begins");
   kill_coordinator();
   wait_for_notice("job 2 gave");
-  const RetrainFile file{posix_files(), run};
-  REQUIRE(file.jobs().size() >= 2);
-  CHECK(file.jobs()[1].state != RetrainJob::State::frozen);
+  const RetrainJobs jobs = RetrainJobs::read(posix_files(), run);
+  REQUIRE(jobs.jobs().size() >= 2);
+  CHECK(jobs.jobs()[1].state != RetrainJob::State::frozen);
   CHECK(lines(run + "/jobs/2/feedback.csv") >= 100);
+  stop();
+}
+
+TEST_CASE_FIXTURE(
+    LoopFixture,
+    "what is served and cannot be measured any more is not compared with: the gate decides") {
+  start();
+  const Promoted::One first = promoted.wait(0);
+  const std::string moved = folder.path() + "/moved";
+  std::filesystem::rename(first.checkpoint, moved);
+  CHECK(use(moved, "1") == 60);
+  promoted.wait(1);
+  CHECK(result(1).gate == "accuracy >= 0.5");
+  CHECK(RetrainJobs::read(posix_files(), run).jobs()[0].served == first.checkpoint);
   stop();
 }
 
@@ -352,7 +371,7 @@ TEST_CASE_FIXTURE(LoopFixture, "a run that was stopped in a following job goes o
   // What is done is not done again; what is served stays so.
   start("after: 1000 labels");
   CHECK(promoted.wait(1).checkpoint == result(1).checkpoint);
-  CHECK(RetrainFile{posix_files(), run}.jobs().size() == 1);
+  CHECK(RetrainJobs::read(posix_files(), run).jobs().size() == 1);
   stop();
 }
 

@@ -36,6 +36,7 @@ struct Front {
   Rollout rollout;
   unsigned replicas = 1;
   unsigned refuse = 0;  // the next so many orders
+  std::string address = "http://here";
   int deploys = 0, rollbacks = 0;
   std::vector<std::string> told;  // to the observer
 };
@@ -48,7 +49,7 @@ class FakeDeployer final : public Actor {
     on.ask<wire::DeployerStatus>([this](const Frame&, Reply reply) {
       DeployerReportMessage report;
       report.model = "fake";
-      report.address = "http://here";
+      report.address = front_.address;
       report.replicas = report.ready = front_.replicas;
       if (front_.rollout.current()) report.version = front_.rollout.current()->version;
       if (front_.rollout.previous()) report.previous = front_.rollout.previous()->version;
@@ -159,8 +160,10 @@ struct Fixture {
     return read_command_result(answer->frame());
   }
   CommandResult promote(std::uint64_t step, const char* force = "true") {
-    return command("promote",
-                   R"({"saved": ")" + checkpoint(step) + R"(", "force": )" + force + '}');
+    return command("promote", version(step, force));
+  }
+  std::string version(std::uint64_t step, const char* force = "true") const {
+    return R"({"saved": ")" + checkpoint(step) + R"(", "force": )" + force + '}';
   }
   std::string served() const {
     return front.rollout.current() ? front.rollout.current()->version : "";
@@ -253,6 +256,49 @@ TEST_CASE("Serving: a roll back goes one version back, and no further when it is
   here.node->advance(10s);
   CHECK(here.served() == "2");
   CHECK(here.front.rollbacks == 5);
+}
+
+TEST_CASE(
+    "Serving: a promotion waits for what is being deployed; a roll back is refused meanwhile") {
+  const auto ask = [](Fixture& here, const char* name, const std::string& arguments) {
+    return here.node->ask("/publisher", Command::type(), to_frame(Command{name, arguments}), 10min);
+  };
+  Fixture here;
+  here.front.replicas = 0;
+  here.start(here.checkpoint(1));
+  CHECK_FALSE(ask(here, "promote", here.version(2)).has_value());  // it waits
+  const CommandResult refused = here.command("rollback", "{}");
+  CHECK_FALSE(refused.ok);
+  CHECK(refused.text.find("version 1 is being deployed") != std::string::npos);
+  here.front.replicas = 2;
+  here.node->advance(2s);
+  CHECK(here.served() == "2");
+  CHECK(here.front.deploys == 2);
+  CHECK(here.front.told == std::vector<std::string>{"fake 1 http://here", "fake 2 http://here"});
+
+  Fixture late;
+  late.front.replicas = 0;
+  late.start(late.checkpoint(1));
+  for (int i = 0; i < 16; ++i) CHECK_FALSE(ask(late, "promote", late.version(2)).has_value());
+  CHECK(late.promote(2).text.find("16 orders wait already") != std::string::npos);
+  late.node->advance(121s);  // as long as they wait
+  late.front.replicas = 2;
+  late.node->advance(2s);
+  CHECK(late.served() == "1");
+  CHECK(late.front.deploys == 1);
+  CHECK(late.promote(2).ok);
+}
+
+TEST_CASE("Serving: a deployer that comes back at another address is told of") {
+  Fixture here;
+  here.start(here.checkpoint(1));
+  here.node->kill("/deployer");
+  here.node->advance(1s);
+  CHECK(here.front.told.size() == 1);
+  here.front.address = "http://there";
+  here.node->kill("/deployer");
+  here.node->advance(1s);
+  CHECK(here.front.told == std::vector<std::string>{"fake 1 http://here", "fake 1 http://there"});
 }
 
 TEST_CASE("Serving: what has no gate is served by force only, and nonsense not at all") {

@@ -176,6 +176,61 @@ TEST_CASE(
   CHECK(world.dispatcher->open() == 0);
 }
 
+TEST_CASE(
+    "Dispatcher: DISP-4: rows that a replica is late with go to another one too, and what comes "
+    "first counts") {
+  World world;
+  for (const std::uint64_t id : {1, 2, 3}) world.dispatcher->add(id, "1");
+  world.submit("a", {1, 2, 3, 4, 5});
+  world.advance(2ms);
+  REQUIRE(world.asked.size() == 2);
+  const World::Asked hangs = world.take();
+  world.compute(world.take());
+  CHECK(world.wakes.back() <= world.now + 250ms);
+  world.advance(247ms);  // 249 ms since it was asked
+  CHECK(world.asked.empty());
+  world.advance(1ms);
+  const World::Asked second = world.take();
+  CHECK(second.replica != hangs.replica);
+  world.advance(250ms);
+  CHECK(world.asked.empty());  // not a third one
+  // The one that is late is given no more.
+  for (int i = 0; i < 2; ++i) world.submit("b" + std::to_string(i), {1, 2, 3, 4});
+  REQUIRE(world.asked.size() == 2);
+  for (const World::Asked& one : world.asked)
+    CHECK(one.replica + hangs.replica + second.replica == 6);
+  world.compute(world.take());
+  world.compute(world.take());
+  world.compute(second);
+  CHECK(world.says("a", "\"data\":[2,4,6,8,10]"));
+  world.compute(hangs);
+  CHECK(world.answers["a"].size() == 1);
+  CHECK(world.dispatcher->open() == 0);
+}
+
+TEST_CASE(
+    "Dispatcher: DISP-4: a replica that was late with all it had is given more once it answers") {
+  World world;
+  world.dispatcher->add(1, "1");
+  world.submit("a", {1, 2, 3, 4});
+  world.submit("b", {1, 2, 3, 4});
+  const World::Asked a = world.take(), b = world.take();
+  world.advance(1s);
+  CHECK(world.status("a") == 504);
+  world.submit("c", {1, 2, 3, 4});
+  world.compute(a);
+  CHECK(world.asked.empty());
+  world.compute(b);
+  world.compute(world.take());
+  CHECK(world.status("c") == 200);
+  // One that ends is late no more.
+  world.submit("d", {1, 2, 3, 4});
+  world.advance(300ms);
+  world.dispatcher->add(2, "1");
+  world.fail(world.take(), FailureKind::ended);
+  CHECK(world.take().replica == 2);
+}
+
 TEST_CASE("Dispatcher: an answer of another size is none") {
   World world;
   world.dispatcher->add(1, "1");

@@ -115,6 +115,12 @@ TEST_CASE("HttpServer: what is too large or malformed costs its connection and n
   }
   {
     RawClient client{server.port()};
+    CHECK(client.request("POST", "/", "x", "Content-Encoding: identity\r\n").status == 200);
+    CHECK(client.request("POST", "/", "x", "Content-Encoding: gzip\r\n").status == 415);
+    CHECK(client.closed());
+  }
+  {
+    RawClient client{server.port()};
     client.send("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab");
     client.end_sending();
     CHECK(client.closed());

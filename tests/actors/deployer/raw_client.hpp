@@ -54,9 +54,9 @@ class RawClient {
     response.head = in_.substr(0, end + 2);
     response.status = std::atoi(in_.c_str() + 9);
     in_.erase(0, end + 4);
-    const std::size_t at = response.head.find("Content-Length: ");
+    const std::size_t at = response.head.find("\r\nContent-Length: ");
     const std::size_t size =
-        at == std::string::npos ? 0 : std::strtoul(response.head.c_str() + at + 16, nullptr, 10);
+        at == std::string::npos ? 0 : std::strtoul(response.head.c_str() + at + 18, nullptr, 10);
     while (in_.size() < size)
       if (!read_some()) return {};
     response.body = in_.substr(0, size);

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "actors/feedback/drift_reference.hpp"
+#include "actors/feedback/feedback_news.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/base/error.hpp"
@@ -13,6 +14,7 @@
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
 #include "serialization/schema/feedback.capnp.h"
+#include "serialization/schema/training.capnp.h"
 #include "tests/actors/feedback/store_fixture.hpp"
 
 using namespace troupe;
@@ -46,6 +48,21 @@ class Listener final : public Actor {
 
  private:
   Heard& heard_;
+};
+
+class Observer final : public Actor {
+ public:
+  explicit Observer(std::vector<FeedbackSeen>& seen) : seen_{seen} {}
+  void handles(Handlers& on) override {
+    on.tell<wire::JobNews>([this](const Frame& frame) {
+      read_head<wire::JobNews>(frame, [&](wire::JobNews::Reader head) {
+        seen_.push_back(std::get<FeedbackSeen>(from_json(head.getLine().cStr()).event));
+      });
+    });
+  }
+
+ private:
+  std::vector<FeedbackSeen>& seen_;
 };
 
 Frame rows_frame(std::int64_t first, std::int64_t last, std::size_t row_bytes = 4) {
@@ -89,10 +106,12 @@ struct Fixture {
   TemporaryFolder folder;
   std::string path = folder.path() + "/f.db";
   Heard heard;
+  std::vector<FeedbackSeen> seen;
   std::map<std::string, ParameterValue> with{
       {"store", path},
       {"model", std::string{"digits"}},
       {"coordinator", std::string{"/coordinator"}},
+      {"observer", std::string{"/observer"}},
       {"feedback", std::string{R"({"window": 10, "when": ["after: 3 labels"], "cooldown": "1m"})"}},
       {"reference", std::string{}},
       {"max_predictions", std::int64_t{1000}},
@@ -112,17 +131,25 @@ struct Fixture {
       return std::make_unique<Listener>(heard);
     };
     registry.add(std::move(listener));
+    ActorType observer;
+    observer.name = "observer";
+    observer.help = "Stands in for whoever follows the run.";
+    observer.make = [this](Context&, const Parameters&) {
+      return std::make_unique<Observer>(seen);
+    };
+    registry.add(std::move(observer));
   }
   void start() {
     node.emplace(registry);
-    ChildSpec feedback, coordinator;
+    ChildSpec feedback, coordinator, observer;
     feedback.name = "feedback";
     feedback.type = feedback_type;
     feedback.parameters = Parameters{with};
     coordinator.name = "coordinator";
     coordinator.type = "listener";
     SupervisorSpec root;
-    root.children = {coordinator, feedback};
+    observer.name = observer.type = "observer";
+    root.children = {observer, coordinator, feedback};
     node->start(root);
   }
   template <class T>
@@ -311,6 +338,46 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK(head.getClassDrift() > 0.1);
   });
   CHECK(refusal(ask<wire::NewReference>(order("[]"))).find("expected a map") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(
+    Fixture, "Feedback: how it stands is among the metrics, and told, but not with each label") {
+  with["feedback"] = std::string{R"({"window": 4})"};
+  start();
+  const auto shows = [this](const std::string& series) {
+    return node->core().metrics().find(series + '\n') != std::string::npos;
+  };
+  record(1, 3);
+  CHECK(seen.empty());
+  CHECK(shows("troupe_feedback_accuracy{model=\"digits\"} NaN"));
+  say(1, 1);
+  say(2, 0);
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].labels == 1);
+  CHECK(seen[0].accuracy == 1);
+  CHECK(std::isnan(seen[0].drift));
+  node->advance(FeedbackNews::every);
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[1].labels == 2);
+  CHECK(shows("troupe_feedback_predictions_total{model=\"digits\"} 3"));
+  CHECK(shows("troupe_feedback_verdicts_total{model=\"digits\"} 2"));
+  CHECK(shows("troupe_feedback_accuracy{model=\"digits\"} 0.5"));
+  CHECK(shows("troupe_feedback_new_labels{model=\"digits\"} 2"));
+  const DriftReference reference{4, {{{100}, {0, 10}}}, {5, 5}};
+  ask<wire::NewReference>(make_frame<wire::NewReference>(
+      [&](wire::NewReference::Builder head) { head.setReference(reference.json()); }));
+  record(4, 7);
+  const std::string drift = "troupe_feedback_drift{model=\"digits\",of=\"";
+  CHECK(node->core().metrics().find(drift + "features 0 to 3\"} 4.479") != std::string::npos);
+  CHECK(node->core().metrics().find(drift + "predicted classes\"} 0.878") != std::string::npos);
+  node->advance(FeedbackNews::every);
+  say(4, 1);
+  REQUIRE(seen.size() == 3);
+  CHECK(seen[2].drift > 2);
+  say(5, 1);
+  node->stop();
+  REQUIRE(seen.size() == 4);
+  CHECK(seen[3].labels == 4);
 }
 
 TEST_CASE_FIXTURE(

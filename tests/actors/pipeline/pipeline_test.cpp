@@ -9,11 +9,14 @@
 #include <thread>
 #include <vector>
 
+#include "actors/coordinator/audit.hpp"
 #include "actors/loader/raw_source.hpp"
 #include "actors/pipeline/roles.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/random.hpp"
 #include "runtime/registry.hpp"
+#include "serialization/checkpoint.hpp"
 #include "tests/support/doctest_std.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -217,6 +220,8 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK(each.path().filename() != "step-000000004000");
   }
   CHECK(saved == 1);
+  CHECK(std::filesystem::is_directory(stopped.run_folder + "/checkpoints/" +
+                                      serialization::checkpoint_name(stopped.step)));
 
   PipelineOptions again = options();
   again.resume = true;
@@ -225,6 +230,43 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK_MESSAGE(resumed.ok, resumed.reason);
   CHECK(resumed.run_folder == stopped.run_folder);
   CHECK(resumed.state_hash == undisturbed);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "Pipeline: how shards and updates are shared out changes no bit (JOB-5, JOB-6)") {
+  const std::string text = data + model + "train: {epochs: 2, batch: 32, shards: 4, replicas: 2";
+  CHECK(hash(text + ", assign: least_loaded, update_threads: 3}\n") == hash(text + "}\n"));
+}
+
+TEST_CASE_FIXTURE(
+    Fixture, "Pipeline: a parameter server says that it is exempt, and uses each sample once") {
+  Pipeline first =
+      make(data + model +
+           "train: {steps: 1500, batch: 32, shards: 4, replicas: 3, checkpoint_every: 1000000, "
+           "aggregate: {parameter_server: {staleness: 3}}}\n"
+           "evaluate: {every: 1000000 steps, metrics: [accuracy], gate: accuracy > 0.6}\n");
+  std::thread stopper;
+  std::vector<std::string> exempt;
+  first.observe([&](const TimedEvent& event) {
+    if (const auto* const notice = std::get_if<Notice>(&event.event))
+      if (contains(notice->text, "JOB-9")) exempt.push_back(notice->text);
+    if (std::holds_alternative<StepsDone>(event.event) && !stopper.joinable())
+      stopper = std::thread{[&first] { first.stop(); }};
+  });
+  const RunResult stopped = first.run();
+  REQUIRE(stopper.joinable());
+  stopper.join();
+  CHECK(stopped.interrupted);
+  CHECK(exempt.size() == 1);
+
+  PipelineOptions again = options();
+  again.resume = true;
+  const RunResult result = Pipeline::from_yaml(folder.path() + "/job.yaml", registry, again).run();
+  REQUIRE_MESSAGE(result.ok, result.reason);
+  CHECK(result.step == 1500);
+  const AuditReport audit = audit_run(posix_files(), result.run_folder);
+  CHECK(audit.steps == 1500);
+  CHECK_MESSAGE(audit.ok(), audit.text());
 }
 
 TEST_CASE_FIXTURE(Fixture, "Pipeline: another job is not taken for the one to go on with") {
@@ -305,6 +347,45 @@ TEST_CASE_FIXTURE(Fixture, "Pipeline: one loader feeds two groups of trainers, f
                     "      - {name: trainer, with: {loader: /job/loader/0}}\n"
                     "      - {name: second, type: trainer, with: {coordinator: coordinator, "
                     "loader: /job/loader/0}}\n") == hash(text));
+}
+
+TEST_CASE_FIXTURE(
+    Fixture,
+    "JOB-1: a loader that skips, doubles or swaps a record in mid-run is named by the audit") {
+  const std::string text = file + model + few;
+  const auto audited = [&](const std::string& more, std::string& hash) {
+    const RunResult result = run(text + more);
+    REQUIRE_MESSAGE(result.ok, result.reason);
+    hash = result.state_hash;
+    return audit_run(posix_files(), result.run_folder);
+  };
+  std::string honest_hash, hash;
+  const AuditReport honest = audited("", honest_hash);
+  CHECK_MESSAGE(honest.ok(), honest.text());
+  REQUIRE(honest.steps > 20);
+  // The second row of the third of four shards.
+  const std::uint64_t step = honest.steps / 2, rows = honest.header.batch / 4,
+                      first = step * honest.header.batch + 2 * rows;
+  const std::string position = std::to_string(first + 1);
+  for (const auto& [kind, said] : {std::pair{"skip", " was skipped"},
+                                   {"double", " was consumed twice"},
+                                   {"swap", " were swapped"}}) {
+    const AuditReport report =
+        audited("actors:\n  - name: job\n    actors:\n      - {name: loader, with: {corrupt: \"" +
+                    std::string{kind} + ':' + position + "\"}}\n",
+                hash);
+    CAPTURE(report.text());
+    CHECK_FALSE(report.ok());
+    CHECK(report.problems.empty());
+    REQUIRE(report.different == 1);
+    CHECK(report.first[0].step == step);
+    CHECK(report.first[0].shard == 2);
+    CHECK(report.first[0].positions == PositionRange{first, first + rows});
+    CHECK(report.first[0].explanation.starts_with("position " + position + " (record "));
+    CHECK(report.first[0].explanation.ends_with(said));
+    // A swap inside a shard may leave the weights as they are: the ledger alone knows.
+    if (kind != std::string{"swap"}) CHECK(hash != honest_hash);
+  }
 }
 
 }  // namespace troupe::actors

@@ -1,5 +1,6 @@
 #include "actors/report/progress.hpp"
 
+#include <cmath>
 #include <map>
 
 using namespace troupe::actors;
@@ -46,6 +47,7 @@ TEST_CASE("Progress: plain lines, one a stage, and steps every few seconds or ea
                      {18, Checkpointed{100, "runs/a/checkpoints/100"}},
                      {19, GateDecided{"accuracy >= 0.9", false, "it is 0.5"}},
                      {20, Deployed{"digits", 3, "http://127.0.0.1:1"}},
+                     {21, FeedbackSeen{1, std::nan(""), std::nan("")}},
                      {21, FeedbackSeen{17, 0.5, 0.125}},
                      {22, Notice{"warning", "two\nlines\x1b[2J"}},
                      {22, Notice{"info", "so"}},
@@ -58,7 +60,7 @@ TEST_CASE("Progress: plain lines, one a stage, and steps every few seconds or ea
               "test after step 100: accuracy 0.975, loss 0.25\n",
               "checkpoint of step 100: runs/a/checkpoints/100\n",
               "gate accuracy >= 0.9: not passed (it is 0.5)\n",
-              "deployed: digits version 3 at http://127.0.0.1:1\n",
+              "deployed: digits version 3 at http://127.0.0.1:1\n", "feedback: 1 label\n",
               "feedback: 17 labels, accuracy 0.5, drift 0.125\n", "warning: two\\nlines\\x1b[2J\n",
               "so\n", "failed after step 100: no disk\n"});
 }

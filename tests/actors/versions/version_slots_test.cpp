@@ -66,7 +66,12 @@ TEST_CASE("SLOT-1: a version is there when it was committed, and the newest coun
   REQUIRE(VersionSlots::find(memory.bytes(), 7));
   CHECK_FALSE(slots.newest());
   CHECK_FALSE(slots.hold_newest());
-  { const auto given_up = slots.begin_write(); }
+  {
+    const auto given_up = slots.begin_write();
+    CHECK(slots.being_written_by(::getpid()));
+    CHECK_FALSE(slots.being_written_by(::getpid() + 1));
+  }
+  CHECK_FALSE(slots.being_written_by(::getpid()));
   CHECK_FALSE(slots.newest());
   CHECK(put(slots, 0));
   CHECK(put(slots, 1));

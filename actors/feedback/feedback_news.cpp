@@ -1,0 +1,42 @@
+#include "actors/feedback/feedback_news.hpp"
+
+#include <capnp/message.h>
+
+#include <limits>
+#include <utility>
+
+#include "runtime/base/clock.hpp"
+#include "serialization/make_frame.hpp"
+#include "serialization/schema/training.capnp.h"
+
+namespace troupe::actors {
+
+FeedbackNews::FeedbackNews(runtime::Context& context, const std::string& observer)
+    : context_{context} {
+  if (!observer.empty()) observer_ = context.ref(observer);
+}
+
+void FeedbackNews::seen(const MonitorReadings& readings) {
+  const auto labels = static_cast<std::uint64_t>(readings.all_labels);
+  // What was there at the start is no news.
+  if (!observer_ || std::exchange(labels_, labels).value_or(labels) == labels) return;
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  const auto drift = readings.drift ? readings.drift->largest(readings.features) : std::nullopt;
+  waiting_ = FeedbackSeen{labels, readings.accuracy.value_or(none), drift ? drift->value : none};
+  if (!resting_) tell();
+}
+
+void FeedbackNews::tell() {
+  if (!waiting_) return;
+  const FeedbackSeen seen = *std::exchange(waiting_, std::nullopt);
+  context_.tell<wire::JobNews>(observer_, serialization::make_frame<wire::JobNews>([&](auto head) {
+                                 head.setLine(to_json({wall_seconds(), seen}));
+                               }));
+  if (std::exchange(resting_, true)) return;
+  context_.after(every, [this] {
+    resting_ = false;
+    tell();
+  });
+}
+
+}  // namespace troupe::actors
