@@ -23,6 +23,7 @@
 #include "actors/report/job_event.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
+#include "runtime/actor/executor.hpp"
 #include "runtime/actor/name_table.hpp"
 #include "runtime/base/clock.hpp"
 #include "runtime/base/error.hpp"
@@ -135,9 +136,25 @@ class Coordinator final : public Actor {
     references_.emplace(context_, with.text("feedback_actor"),
                         static_cast<std::size_t>(spec.groups), serving_folder_);
     serving_->on_served([this](const std::string& version) {
-      served_ = version;
       references_->served(version);
+      look_up(version);
     });
+  }
+
+  /// What is served now, with which the next job is compared, be it that somebody promoted it or rolled back to it by hand.
+  void look_up(const std::string& version) {
+    context_.executor({.name = "serving"})
+        .run_as(
+            "look up what is served",
+            [version, folder = serving_folder_] {
+              return VersionList{posix_files(), folder}.version(version).checkpoint;
+            },
+            [this](const std::string& checkpoint) { served_ = checkpoint; },
+            [this](const std::exception_ptr& thrown) {
+              served_.clear();
+              context_.log().warning("it is not known what is served",
+                                     {{"why", reason_of(thrown)}});
+            });
   }
 
   /// The job of the config, or what is left of it: its result.
@@ -240,12 +257,8 @@ class Coordinator final : public Actor {
     return files.result() && files.result()->gate_passed ? files.result() : std::nullopt;
   }
 
-  /// Of what is served now, be it that somebody promoted it or rolled back to it by hand; else of what a job promoted
-  /// last.
   std::string served_checkpoint() const {
-    const VersionList list{posix_files(), serving_folder_};
-    for (const NumberedVersion& version : list.versions())
-      if (std::to_string(version.number) == served_) return version.checkpoint;
+    if (!served_.empty()) return served_;
     const auto result = last_promoted();
     return result ? result->checkpoint : std::string{};
   }
@@ -257,7 +270,8 @@ class Coordinator final : public Actor {
   const bool new_machine_;
   const PromoteVersion promote_;
   const std::string serving_folder_;
-  std::string served_;  // the version that is, as the deployer calls it; empty: not known
+  std::string
+      served_;  // the checkpoint of what is served; empty: not known, so that of what a job promoted last
   JobSections sections_;
   Ref observer_;
   std::map<std::string, JobMember> members_;

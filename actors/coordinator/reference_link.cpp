@@ -41,11 +41,8 @@ std::string prepared_of(const std::string& checkpoint) {
 std::string reference_of(const std::string& version, std::size_t groups,
                          const std::string& serving_folder) {
   const VersionList list{posix_files(), serving_folder};
-  for (const NumberedVersion& known : list.versions()) {
-    if (std::to_string(known.number) == version)
-      return build_reference(prepared_of(known.checkpoint), known.checkpoint, groups);
-  }
-  throw Error{ErrorCode::bad_input, "version " + version + ": expected it in the list of versions"};
+  const std::string& checkpoint = list.version(version).checkpoint;
+  return build_reference(prepared_of(checkpoint), checkpoint, groups);
 }
 
 }  // namespace

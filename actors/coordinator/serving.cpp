@@ -7,8 +7,10 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <utility>
 
+#include "actors/coordinator/kept_versions.hpp"
 #include "actors/coordinator/saved_version.hpp"
 #include "actors/coordinator/version_list.hpp"
 #include "actors/deployer/serving_messages.hpp"
@@ -151,6 +153,7 @@ void Serving::resolve(const OrderRef& order) {
   struct Resolved {
     std::string refused;
     NumberedVersion version;
+    std::string folder;  // of its copy
     bool done_before = false;
   };
   context_.executor({.name = "serving"})
@@ -167,13 +170,14 @@ void Serving::resolve(const OrderRef& order) {
             }
             VersionList list{posix_files(), folder};
             resolved.version = list.add(version, wall_seconds());
+            resolved.folder = keep_version(posix_files(), folder, resolved.version);
             resolved.done_before = !id.empty() && list.done() == id;
             return resolved;
           },
           [this, order](const Resolved& resolved) {
             if (!resolved.refused.empty()) return give_up(order, resolved.refused);
             order->version = std::to_string(resolved.version.number);
-            order->folder = resolved.version.checkpoint;
+            order->folder = resolved.folder;
             order->done_before = resolved.done_before;
             look(order);
           },
@@ -195,7 +199,7 @@ void Serving::look(const OrderRef& order) {
         const bool stays = order->done_before && !report.version.empty();
         if (stays || report.version == order->version) {
           if (report.ready == 0) return again(order, "no replica has loaded it yet");
-          return finish(order, report.model, report.version, report.address);
+          return finish(order, report);
         }
         if (order->roll_back && report.previous != order->version)
           return give_up(order, "another version is served by now");
@@ -244,27 +248,35 @@ void Serving::give_up(const OrderRef& order, const std::string& why) {
   next();
 }
 
-void Serving::finish(const OrderRef& order, const std::string& model, const std::string& version,
-                     const std::string& address) {
-  context_.log().info("a version is served at",
-                      {{"model", model}, {"version", version}, {"address", address}});
-  address_ = address;
-  tell_(Deployed{model, number_of(version), address});
-  if (served_) served_(version);
-  const std::string what = model + " version " + version + " at " + address;
+void Serving::finish(const OrderRef& order, const DeployerReportMessage& report) {
+  context_.log().info(
+      "a version is served at",
+      {{"model", report.model}, {"version", report.version}, {"address", report.address}});
+  address_ = report.address;
+  tell_(Deployed{report.model, number_of(report.version), report.address});
+  if (served_) served_(report.version);
+  const std::string what = report.model + " version " + report.version + " at " + report.address;
+  Executor& files = context_.executor({.name = "serving"});
   if (order->reply) {
     say(*order->reply, true, what);
   } else {
     tell_(StageEnded{Stage::deploy,
                      std::chrono::duration<double>(context_.now() - order->began).count(), what});
-    tell_(StageBegan{Stage::serve, 0, model});
-    context_.executor({.name = "serving"})
-        .run(
-            [id = order->id, folder = folder_] {
-              VersionList{posix_files(), folder}.set_done(id);
-            },
-            [] {});
+    tell_(StageBegan{Stage::serve, 0, report.model});
+    files.run(
+        [id = order->id, folder = folder_] {
+          VersionList{posix_files(), folder}.set_done(id);
+        },
+        [] {});
   }
+  files.run(
+      [folder = folder_, served = std::set{report.version, report.previous}] {
+        forget_versions(posix_files(), folder, served);
+      },
+      [] {},
+      [this](const std::exception_ptr& thrown) {
+        context_.log().warning("old versions are not removed", {{"why", reason_of(thrown)}});
+      });
   next();
 }
 

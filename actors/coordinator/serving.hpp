@@ -14,6 +14,8 @@
 
 namespace troupe::actors {
 
+struct DeployerReportMessage;
+
 /// A member of an actor that has saved versions served: it numbers them (version_list.hpp), has the deployer take one,
 /// again until it runs and has it, and says what is served, and where, again when that has changed. One order is carried out
 /// at a time, others wait for it. A refusal that repeats itself ends an order, not the actor. It forgets nothing: what an
@@ -55,8 +57,7 @@ class Serving {
   void deploy(const OrderRef& order);
   void again(const OrderRef& order, const std::string& why);
   void give_up(const OrderRef& order, const std::string& why);
-  void finish(const OrderRef& order, const std::string& model, const std::string& version,
-              const std::string& address);
+  void finish(const OrderRef& order, const DeployerReportMessage& report);
   void tell_new_address();
 
   runtime::Context& context_;

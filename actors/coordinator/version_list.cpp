@@ -58,6 +58,13 @@ NumberedVersion VersionList::add(const SavedVersion& saved, double now_seconds) 
   return versions_.back();
 }
 
+const NumberedVersion& VersionList::version(const std::string& name) const {
+  for (const NumberedVersion& known : versions_)
+    if (std::to_string(known.number) == name) return known;
+  throw Error{ErrorCode::bad_input,
+              file_in(folder_) + ": expected version " + name + " in it, found none"};
+}
+
 void VersionList::set_done(std::string order) {
   if (order == done_) return;
   done_ = std::move(order);

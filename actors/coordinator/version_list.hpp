@@ -32,6 +32,8 @@ class VersionList {
   /// The one with that folder and state: it was there, or is there durably when this returns.
   NumberedVersion add(const SavedVersion& saved, double now_seconds);
   const std::vector<NumberedVersion>& versions() const { return versions_; }
+  /// The one that is served under that name. @throws Error bad_input if there is none, or not any more.
+  const NumberedVersion& version(const std::string& name) const;
 
   /// The order that was carried out last; empty: none.
   const std::string& done() const { return done_; }

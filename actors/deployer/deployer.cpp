@@ -215,7 +215,8 @@ class Deployer final : public Actor {
 
   void has_loaded(std::uint64_t replica, const LoadedVersionMessage& loaded) {
     dispatcher_.add(replica, loaded.deployed.version);
-    if (deploying_ && rollout_.candidate() == loaded.deployed) deploying_->loaded = loaded;
+    if (deploying_ && !deploying_->lease && rollout_.candidate() == loaded.deployed)
+      deploying_->lease = lease_of(loaded);
     // After a restart nobody knows what the version is like until a replica has it.
     if (rollout_.current() == loaded.deployed && !table_->current())
       table_->serve(lease_of(loaded));
@@ -242,7 +243,7 @@ class Deployer final : public Actor {
 
   struct Deploying {
     Reply reply;
-    std::optional<LoadedVersionMessage> loaded = {};  // as a replica told of it
+    Lease lease = {};  // of what a replica told of it
     std::string failure = {};
     bool writing = false;
   };
@@ -256,6 +257,9 @@ class Deployer final : public Actor {
     context_.log().info("a version is deployed",
                         {{"version", version.version}, {"folder", version.folder}});
     deploying_.emplace(Deploying{std::move(reply)});
+    // One that still finishes what was asked of it is there, and is served again at once.
+    for (const auto& [name, lease] : draining_)
+      if (name == version.version) deploying_->lease = lease;
     replicas_.load(version);
     settle();
   }
@@ -266,7 +270,7 @@ class Deployer final : public Actor {
     const DeployedVersion candidate = *rollout_.candidate();
     if (!deploying_->failure.empty()) return abandon(deploying_->failure);
     if (replicas_.loading(candidate)) return;
-    if (!deploying_->loaded || replicas_.with(candidate.version) == 0)
+    if (!deploying_->lease || replicas_.with(candidate.version) == 0)
       return abandon("no replica runs that could load it");
     if (options_.state.empty()) return commit();
     deploying_->writing = true;
@@ -282,7 +286,7 @@ class Deployer final : public Actor {
   void abandon(std::string why) {
     const DeployedVersion candidate = *rollout_.candidate();
     rollout_.abandon();
-    replicas_.unload(candidate.version);
+    if (!rollout_.is_draining(candidate)) replicas_.unload(candidate.version);
     context_.log().warning("a version is not served",
                            {{"version", candidate.version}, {"why", why}});
     Deploying ended = std::move(*deploying_);
@@ -294,7 +298,9 @@ class Deployer final : public Actor {
     const Lease old = table_->current();
     const std::optional<DeployedVersion> before = rollout_.current();
     rollout_.commit();
-    table_->serve(lease_of(*deploying_->loaded));
+    std::erase_if(draining_,
+                  [this](const auto& entry) { return entry.first == rollout_.current()->version; });
+    table_->serve(deploying_->lease);
     table_->set_ready(serving_replicas() > 0);
     if (before) draining_.emplace_back(before->version, old);
     const DeployedVersion& now = *rollout_.current();

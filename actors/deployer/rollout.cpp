@@ -30,13 +30,19 @@ void Rollout::begin(DeployedVersion candidate) {
   if (current_ && same(*current_))
     throw Error{ErrorCode::bad_input, "deploy: version " + candidate.version +
                                           " is what is served, from " + current_->folder};
-  if (std::any_of(draining_.begin(), draining_.end(), same))
+  if (std::any_of(draining_.begin(), draining_.end(), same) && !is_draining(candidate))
     throw Error{ErrorCode::bad_input, "deploy: version " + candidate.version +
-                                          " still finishes what was asked of it; try again"};
+                                          " from another folder still finishes what was asked of "
+                                          "it; try again"};
   candidate_ = std::move(candidate);
 }
 
+bool Rollout::is_draining(const DeployedVersion& version) const {
+  return std::find(draining_.begin(), draining_.end(), version) != draining_.end();
+}
+
 void Rollout::commit() {
+  if (candidate_) std::erase(draining_, *candidate_);
   if (current_) {
     draining_.push_back(*current_);
     previous_ = std::move(current_);

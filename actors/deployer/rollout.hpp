@@ -23,7 +23,7 @@ bool is_version_name(const std::string& name);
 ///                       \-> abandon -> gone
 ///
 /// - ROLL-1: what is current stays so until a candidate is committed.
-/// - ROLL-2: what was current drains: requests that are in flight finish on it.
+/// - ROLL-2: what was current drains: requests that are in flight finish on it. It may be a candidate meanwhile.
 /// - ROLL-3: the previous one is remembered when it is gone, so that one order brings it back.
 class Rollout {
  public:
@@ -44,6 +44,7 @@ class Rollout {
   const std::optional<DeployedVersion>& previous() const { return previous_; }
   DeployedVersion previous_or_throw() const;
   const std::vector<DeployedVersion>& draining() const { return draining_; }
+  bool is_draining(const DeployedVersion& version) const;
   /// What replicas must have: current, draining and the candidate.
   std::vector<DeployedVersion> wanted() const;
 

@@ -4,6 +4,7 @@ usage: serving_test.py TROUPE PIPELINES
 """
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,13 @@ def test_saved(folder, run_folder, checkpoints):
     expect(status == 200 and classes(answer) == labels, f"a saved model is served: {status} {answer}")
     code, said = node.call("promote", "mine", str(checkpoints[0]), "--force")
     expect(code == 0 and node.served() == ["2"], f"and another one: {code} {said}")
+    before = ask(node, rows)[1]["outputs"]
+    shutil.move(run_folder, folder / "elsewhere")
+    for replica in ("0", "1"):
+        node.call("fault", "mine", "kill", "/serve/replica/" + replica)
+    status, answer = ask(node, rows)
+    expect(status == 200 and answer["outputs"] == before, f"served without its run: {status} {answer}")
+    shutil.move(folder / "elsewhere", run_folder)
     expect(node.call("stop", "mine")[0] == 0, "stop")
     expect(node.process.wait(DEADLINE) == 0, f"ends it in order: {node.process.returncode}")
     node.late.cancel()

@@ -1,7 +1,7 @@
 // One job under random faults, in many arrangements: whatever ends, the final state is that of one loop without an actor,
 // bit for bit, and the ledger says that each position was consumed once (JOB-1 to JOB-8).
 //
-//   job_faults [SCHEDULES [FIRST_SEED [DATA]]]
+//   job_faults [SCHEDULES [FIRST_SEED [DATA]]]     seeds below 20 are chosen schedules, all others are drawn
 #include <atomic>
 #include <chrono>
 #include <cstdint>

@@ -105,7 +105,7 @@ class FakeObserver final : public Actor {
 /// A publisher with a deployer that does as a test says.
 struct Fixture {
   Fixture() {
-    for (const std::uint64_t step : {1, 2}) {
+    for (const std::uint64_t step : {1, 2, 3}) {
       const std::array<float, 1> weight{static_cast<float>(step)};
       serialization::TrainingRecord record;
       record.step = step;
@@ -287,6 +287,29 @@ TEST_CASE(
   CHECK(late.served() == "1");
   CHECK(late.front.deploys == 1);
   CHECK(late.promote(2).ok);
+}
+
+TEST_CASE(
+    "Serving: what is served, and what was before it, is kept in copies that outlive its run") {
+  Fixture here;
+  const auto kept = [&] { return posix_files().list(here.folder.path() + "/versions"); };
+  const auto step = [&](const std::optional<DeployedVersion>& version) {
+    return serialization::read_checkpoint(posix_files(), version->folder).manifest.record.step;
+  };
+  here.start(here.checkpoint(1));
+  REQUIRE(here.promote(2).ok);
+  CHECK(kept() == std::vector<std::string>{"1", "2"});
+  for (const std::uint64_t number : {1, 2}) remove_all(posix_files(), here.checkpoint(number));
+  CHECK(step(here.front.rollout.current()) == 2);
+  CHECK(step(here.front.rollout.previous()) == 1);
+  CHECK(here.command("rollback", "{}").ok);
+  CHECK(kept() == std::vector<std::string>{"1", "2"});
+  REQUIRE(here.promote(3).ok);
+  CHECK(kept() == std::vector<std::string>{"1", "3"});
+  // One that is damaged is copied again.
+  { std::ofstream{here.folder.path() + "/versions/3/manifest"} << "x"; }
+  REQUIRE(here.promote(3).ok);
+  CHECK(step(here.front.rollout.current()) == 3);
 }
 
 TEST_CASE("Serving: a deployer that comes back at another address is told of") {

@@ -37,6 +37,7 @@ struct World {
         training_job_text(5, 1000, gpu::Shape{4}, 3, R"([{"dense":{"units":"3"}}])",
                           R"({"steps":"100","batch":"64","shards":"8")" + train + "}"));
     options.ledger = folder.path() + "/ledger";
+    options.machine = folder.path() + "/machine.json";
     options.checkpoints = folder.path() + "/checkpoints";
     options.policy = policy;
     add_type("lead", [this](Context& context) { return std::make_unique<Lead>(context, *this); });

@@ -42,6 +42,8 @@ TEST_CASE("VersionList: a version keeps its number, whoever reads the file") {
   CHECK(std::isnan(again.versions()[1].metrics[1].second));
   CHECK(again.add(saved("/b", "01"), 5).number == 2);
   CHECK(again.add(saved("/c", "03"), 5).number == 4);
+  CHECK(again.version("4").checkpoint == "/c");
+  CHECK_THROWS_AS(again.version("5"), Error);
 }
 
 TEST_CASE("VersionList: a file that says something else is corrupted") {

@@ -156,6 +156,26 @@ TEST_CASE("Deployer: rows that cannot be computed are 500, and others go on") {
   CHECK(client.request("POST", infer, rows_body("1,0,0,0")).status == 200);
 }
 
+TEST_CASE("Deployer: one goes back at once to a version that still finishes what was asked of it") {
+  ServingFixture serving{1, [](DeployerOptions& options) {
+                           options.dispatcher.max_delay = 10s;  // one row waits for a second one
+                           options.dispatcher.max_batch = 2;
+                         }};
+  REQUIRE(serving.deploy("1", "1") == "");
+  RawClient first{serving.report().port}, second{serving.report().port};
+  const std::string body = rows_body("1,0,0,0");
+  first.send("POST " + infer + " HTTP/1.1\r\nHost: h\r\nContent-Length: " +
+             std::to_string(body.size()) + "\r\n\r\n" + body);
+  serving.wait_until([](const DeployerReportMessage& now) { return now.queued_rows == 1; });
+  CHECK(serving.deploy("2", "2") == "");
+  CHECK(serving.report().draining == std::vector<std::string>{"1"});
+  CHECK(serving.deploy("1", "2").find("from another folder") != std::string::npos);
+  CHECK(serving.roll_back() == "");
+  serving.wait_until([](const DeployerReportMessage& now) { return now.draining.empty(); });
+  CHECK(has(second.request("POST", infer, rows_body("2,0,0,0")), "\"data\":[2,1]"));
+  CHECK(has(first.receive(), "\"data\":[1,1]"));
+}
+
 TEST_CASE("Deployer: no request fails while versions come and go under load") {
   ServingFixture serving;
   REQUIRE(serving.deploy("v1", "1") == "");

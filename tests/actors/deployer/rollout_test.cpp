@@ -24,9 +24,15 @@ TEST_CASE(
   rollout.commit();
   CHECK(rollout.current()->version == "2");
   CHECK(rollout.draining().size() == 1);
-  CHECK_THROWS_AS(rollout.begin({"1", "a"}), Error);
-  rollout.drained("1");
-  CHECK(rollout.wanted() == std::vector<DeployedVersion>{{"2", "b"}});
+  CHECK_THROWS_AS(rollout.begin({"1", "b"}), Error);
+  rollout.begin({"1", "a"});
+  rollout.abandon();
+  CHECK(rollout.is_draining({"1", "a"}));
+  rollout.begin({"1", "a"});
+  rollout.commit();
+  CHECK(rollout.draining() == std::vector<DeployedVersion>{{"2", "b"}});
+  rollout.drained("2");
+  CHECK(rollout.wanted() == std::vector<DeployedVersion>{{"1", "a"}});
 }
 
 TEST_CASE("Rollout: ROLL-3: the previous version is known when it is gone, and after a restart") {

@@ -268,7 +268,7 @@ TEST_CASE("Pipeline: the documented example is a job with what is served of it")
   CHECK(replicas(result, "job", "trainer") == 3);
   CHECK(replicas(result, "serve", "replica") == 2);
   CHECK(entry(result, "job", "coordinator").parameters.structure("model") ==
-        R"([{"convolution":{"filters":"32","kernel":"3"}},"relu",{"dense":{"units":"10"}}])");
+        R"([{"conv2d":{"filters":"32","kernel":"3"}},"relu","flatten",{"dense":{"units":"10"}}])");
 }
 
 TEST_CASE("Pipeline: any sections at all are read or told of") {
