@@ -3,10 +3,9 @@
 #include <capnp/message.h>
 
 #include <chrono>
-#include <cstring>
 #include <utility>
 
-#include "actors/coordinator/machine_check.hpp"
+#include "actors/coordinator/standing.hpp"
 #include "actors/coordinator/version_list.hpp"
 #include "actors/report/machine_file.hpp"
 #include "runtime/actor/executor.hpp"
@@ -15,10 +14,8 @@
 #include "runtime/base/positions.hpp"
 #include "runtime/cluster/shared_memory.hpp"
 #include "runtime/telemetry/log.hpp"
-#include "serialization/checkpoint.hpp"
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
-#include "serialization/model_state.hpp"
 #include "serialization/schema/training.capnp.h"
 
 namespace troupe::actors {
@@ -64,42 +61,6 @@ std::optional<std::vector<std::uint64_t>> still_needed(
   return needed;
 }
 
-struct Standing {
-  std::uint64_t version = 0;
-  bool in_memory = false;  ///< the job went on, and so does its ledger
-};
-/// Puts the state to go on from into a slot, unless the job is in memory already: somebody's end before this one's.
-Standing begin(const TrainingOptions& options, SharedMemory& memory, FileSystem& files) {
-  const TrainingJob& job = *options.job;
-  if (const auto slots = VersionSlots::find(memory.writable_bytes(), job.id())) {
-    if (const auto newest = slots->newest()) return {*newest, true};
-  }
-  std::optional<serialization::Checkpoint> checkpoint;
-  if (files.kind(options.checkpoints) == PathKind::folder) {
-    remove_temporaries(files, options.checkpoints);  // nobody saves yet
-    checkpoint = serialization::find_newest_checkpoint(files, options.checkpoints).checkpoint;
-  }
-  const serialization::TrainingRecord saved =
-      checkpoint ? checkpoint->manifest.record : serialization::TrainingRecord{};
-  check_machine(files,
-                {options.machine, options.ledger, options.record.machine, options.new_machine},
-                saved.step, saved.machine);
-  VersionSlots slots =
-      VersionSlots::make(memory.writable_bytes(), job.id(), job.layout().slot_bytes, job.shards());
-  auto first = slots.begin_write();
-  if (!first) throw Error{ErrorCode::bug, "version slots: expected a free one at the start"};
-  std::memset(first->state().data(), 0, first->state().size());
-  const std::uint64_t version = saved.step;
-  if (checkpoint) {
-    serialization::load_slot(job.layout(), checkpoint->state, first->state());
-  } else {
-    job.graph().initialise(job.layout(), job.spec().seed, first->state());
-  }
-  slots.collected(version);
-  slots.commit(*std::move(first), version, false);
-  return {version, false};
-}
-
 }  // namespace
 
 Training::Training(Context& context, TrainingOptions options, Listener listener)
@@ -118,7 +79,9 @@ void Training::start() {
   context_.executor({.name = "train"})
       .run_as(
           "find where the job stands",
-          [options = options_, memory = memory_] { return begin(options, *memory, posix_files()); },
+          [options = options_, memory = memory_] {
+            return find_standing(options, *memory, posix_files());
+          },
           [this](Standing standing) {
             if (retired_) return;
             slots_ = VersionSlots::find(memory_->writable_bytes(), options_.job->id());

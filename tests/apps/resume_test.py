@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from run_test import PIPELINES, call, expect, failures
+from support import PIPELINES, call, expect, failures
 
 STEPS = 120
 EVERY = ["--set", "train.epochs=6", "--set", "train.checkpoint_every=25", "--set", "evaluate.every=50 steps", "--set", "evaluate.gate=accuracy >= 0.5"]
