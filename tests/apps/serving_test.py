@@ -122,18 +122,16 @@ def test_saved(folder, run_folder, checkpoints):
 def test_hanging(folder, run_folder):
     """A replica that hangs costs its requests a moment, not their answers."""
     (folder / "hangs.yaml").write_text(json.dumps({"name": "hangs", "deploy": {
-        "checkpoint": str(run_folder), "model": "m", "listen": "127.0.0.1:0", "replicas": 2, "isolation": "process",
-        "timeout": "8s"}}))
+        "checkpoint": str(run_folder), "model": "m", "listen": "127.0.0.1:0", "replicas": 2, "timeout": "6s"}}))
     node = start(folder, "run", str(folder / "hangs.yaml"))
     rows, labels = digits(PIPELINES, 1)
-    code, said = node.call("fault", "hangs", "SIGSTOP", "/serve/replica/0")
-    expect(code == 0, f"SIGSTOP: {said}")
+    code, said = node.call("fault", "hangs", "stall", "/serve/replica/0", "--for", "60s")
+    expect(code == 0, f"stall: {said}")
     with concurrent.futures.ThreadPoolExecutor(8) as clients:
         answers = list(clients.map(lambda _: ask(node, rows), range(40)))
     expect(all(status == 200 and classes(answer) == labels for status, answer in answers),
            f"all are answered: {[status for status, _ in answers]}")
-    node.call("fault", "hangs", "SIGCONT", "/serve/replica/0")
-    expect(ask(node, rows)[0] == 200 and node.terminate()[0] == 0, "and it ends in order")
+    expect(node.terminate()[0] == 0, "and it ends in order")
 
 
 def test_gate(folder):
