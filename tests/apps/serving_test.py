@@ -2,6 +2,7 @@
 
 usage: serving_test.py TROUPE PIPELINES
 """
+import concurrent.futures
 import json
 import pathlib
 import shutil
@@ -88,6 +89,21 @@ def test_saved(folder, run_folder, checkpoints):
     expect(code == 2 and said.count("\n") == 1, f"a folder that is no model: {code} {said}")
 
 
+def test_hanging(folder, run_folder):
+    """A replica that hangs costs its requests a moment, not their answers."""
+    (folder / "hangs.yaml").write_text(json.dumps({"name": "hangs", "deploy": {
+        "checkpoint": str(run_folder), "model": "m", "listen": "127.0.0.1:0", "replicas": 2, "timeout": "6s"}}))
+    node = start(folder, "run", str(folder / "hangs.yaml"))
+    rows, labels = digits(PIPELINES, 1)
+    code, said = node.call("fault", "hangs", "stall", "/serve/replica/0", "--for", "60s")
+    expect(code == 0, f"stall: {said}")
+    with concurrent.futures.ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda _: ask(node, rows), range(40)))
+    expect(all(status == 200 and classes(answer) == labels for status, answer in answers),
+           f"all are answered: {[status for status, _ in answers]}")
+    expect(node.terminate()[0] == 0, "and it ends in order")
+
+
 def test_gate(folder):
     """A version that does not pass its gate is not served."""
     done = subprocess.run(
@@ -103,6 +119,8 @@ def test_gate(folder):
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
         here = pathlib.Path(temporary)
-        test_saved(here, *test_pipeline(here))
+        made = test_pipeline(here)
+        test_saved(here, *made)
+        test_hanging(here, made[0])
         test_gate(here)
     sys.exit(f"{len(failures)} failures" if failures else None)
