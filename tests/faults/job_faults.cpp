@@ -137,6 +137,7 @@ Outcome run_under_faults(const Schedule& schedule, const std::string& config, st
     // From here on the node is there; and from the end on it may not be.
     if (!thread.joinable())
       thread = std::thread{[&, node = pipeline.node()] { injector.run(*node); }};
+    if (std::holds_alternative<Evaluated>(event.event)) injector.measured();
     if (std::holds_alternative<JobEnded>(event.event)) injector.end();
   });
   std::atomic<bool> done = false;

@@ -23,6 +23,7 @@ namespace {
 constexpr auto poll_every = 200us;
 constexpr auto moment_within = 300ms;  // for which one waits for the moment to strike
 constexpr auto given_up_after = 5s;    // a handler that was to throw was not called
+constexpr unsigned most_patience = 64;
 
 /// Whether a signal has stopped it. False if it is gone.
 bool is_stopped(pid_t process) {
@@ -56,6 +57,9 @@ void JobInjector::run(runtime::Node& node) {
           schedule_.targets[in_turn ? next_target_ : random_() % schedule_.targets.size()];
       const std::lock_guard lock{mutex_};
       if (ended_) break;
+      const std::uint64_t came_of_it = newest() + measured_;
+      patience_ = came_of_it == came_of_it_ ? std::min(2 * patience_, most_patience) : 1;
+      came_of_it_ = came_of_it;
       try {
         if (strike(node, target) && in_turn) ++next_target_;
       } catch (const Error&) {  // nothing runs there now
@@ -74,13 +78,17 @@ void JobInjector::end() {
 
 JobInjector::Clock::duration JobInjector::interval() {
   const double u = std::generate_canonical<double, 32>(random_);
-  return std::chrono::duration_cast<Clock::duration>(3 * mean_rejoin_ * (0.2 + 1.6 * u));
+  return std::chrono::duration_cast<Clock::duration>(3 * patience_ * mean_rejoin_ * (0.2 + 1.6 * u));
+}
+
+std::uint64_t JobInjector::newest() const {
+  const auto versions = watch_.versions(job_);
+  return versions ? versions->newest().value_or(0) : 0;
 }
 
 /// Looks who has come back, and whether the job went on since.
 void JobInjector::settle() {
-  const auto versions = watch_.versions(job_);
-  const std::uint64_t newest = versions ? versions->newest().value_or(0) : 0;
+  const std::uint64_t newest = this->newest();
   const Clock::time_point now = Clock::now();
   std::erase_if(open_, [&](Blow& blow) {
     if (!blow.came_back) {

@@ -19,13 +19,16 @@
 namespace troupe::faults {
 
 /// Ends actors of a job that runs, as a schedule says, at a mean interval of three times what detection and rejoin took so
-/// far: from the blow until the struck one's successor runs and the job has made a step since.
+/// far: from the blow until the struck one's successor runs and the job has made a step since. When nothing came of the
+/// job between two blows, neither a step nor a measurement, the next one comes later, so that it goes on at all.
 class JobInjector {
  public:
   /// @param job  its TrainingJob::id()
   JobInjector(const Schedule& schedule, const test::JobWatch& watch, std::uint64_t job)
       : schedule_{schedule}, watch_{watch}, job_{job}, random_{schedule.seed + 1} {}
 
+  /// A version was measured. From any thread.
+  void measured() { ++measured_; }
   /// Until end() is called.
   void run(runtime::Node& node);
   /// The node is not touched any more when this returns. From any thread.
@@ -47,6 +50,7 @@ class JobInjector {
   };
 
   Clock::duration interval();
+  std::uint64_t newest() const;
   void settle();
   bool strike(runtime::Node& node, Target target);
   std::optional<Subject> strike_in_step(runtime::Node& node, Kind kind, const std::string& path,
@@ -61,6 +65,9 @@ class JobInjector {
   std::minstd_rand random_;
   std::mutex mutex_;
   std::atomic<bool> ended_ = false;
+  std::atomic<std::uint64_t> measured_ = 0;
+  std::uint64_t came_of_it_ = 0;  // steps and measurements when it struck last
+  unsigned patience_ = 1;
   std::size_t next_target_ = 0;
   std::vector<Blow> open_;
   Coverage struck_;

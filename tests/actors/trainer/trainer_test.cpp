@@ -115,6 +115,7 @@ struct Fixture {
     node->tell<wire::TrainingPlan>("/trainer", make_frame<wire::TrainingPlan>([&](auto head) {
                                      head.setJob(job.text());
                                      head.setMemory("versions");
+                                     head.setAdmitted(true);
                                      head.setAggregator("/aggregator");
                                      if (has_loader) head.initLoaders(1).set(0, "/loader");
                                      auto lease = head.initLease();
