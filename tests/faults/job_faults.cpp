@@ -1,5 +1,6 @@
 // One job under random faults, in many arrangements: whatever ends, the final state is that of one loop without an actor,
-// bit for bit, and the ledger says that each position was consumed once (JOB-1 to JOB-8).
+// bit for bit, and the ledger says that each position was consumed once (JOB-1 to JOB-8). The latter holds with a parameter
+// server as well (JOB-9).
 //
 //   job_faults [SCHEDULES [FIRST_SEED [DATA]]]     seeds below 20 are chosen schedules, all others are drawn
 #include <atomic>
@@ -33,6 +34,7 @@
 #include "tests/faults/job_injector.hpp"
 #include "tests/support/job_config.hpp"
 #include "tests/support/job_watch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace troupe;
 using namespace troupe::actors;
@@ -43,28 +45,13 @@ namespace {
 
 constexpr auto most_of_a_run = 120s;
 constexpr unsigned fewest_faults = 5;
+// Schedules in which everybody is struck.
+constexpr std::uint64_t exempt_seeds[] = {14, 17};
+constexpr unsigned exempt_shards = 8;
 
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    path_ = (std::filesystem::temp_directory_path() / "troupe-XXXXXX").string();
-    if (::mkdtemp(path_.data()) == nullptr)
-      throw Error{ErrorCode::exhausted, "no temporary folder"};
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
+/// @param more  of the section `train`
 std::string config_text(const std::string& data, unsigned shards, unsigned epochs,
-                        std::uint64_t seed) {
+                        std::uint64_t seed, const std::string& more) {
   return "name: faults\nseed: " + std::to_string(seed) +
          "\ndata:\n  format: csv\n  train: {file: " + data +
          "}\n  header: false\n  label: last\n  shape: [8, 8, 1]\n  classes: 10\n"
@@ -76,7 +63,8 @@ std::string config_text(const std::string& data, unsigned shards, unsigned epoch
          "  - dense: {units: 10}\n"
          "train:\n  epochs: " +
          std::to_string(epochs) + "\n  batch: 96\n  shards: " + std::to_string(shards) +
-         "\n  optimizer: adam\n  learning_rate: 2e-3\n  clip_norm: 5\n  checkpoint_every: 75\n"
+         "\n  optimizer: adam\n  learning_rate: 2e-3\n  clip_norm: 5\n  checkpoint_every: 75\n" +
+         more +
          "evaluate:\n  every: 100 steps\n  batch: 50\n"
          "actors:\n  - name: watch\n    type: job_watch\n    with:\n      paths: ["
          "/job/coordinator, /job/loader/0, /job/loader/1, /job/aggregator, /job/checkpointer, "
@@ -84,14 +72,20 @@ std::string config_text(const std::string& data, unsigned shards, unsigned epoch
 }
 
 struct Reference {
+  std::string config;  ///< its file
   std::uint64_t job = 0;
-  std::string state_hash;
+  std::string state_hash;  ///< empty: it is not the same each time
   std::uint64_t steps = 0;
 };
 
-/// The actor-free loop over the compute core.
-Reference compute_alone(const JobSections& sections, const std::string& cache) {
-  const PreparedJob prepared = prepare_job(posix_files(), sections, cache);
+/// What an actor-free loop over the compute core comes to.
+Reference compute_alone(const std::string& config, runtime::Registry& registry,
+                        const std::string& folder) {
+  const Pipeline pipeline = Pipeline::from_yaml(config, registry);
+  const JobSections sections = test::sections_of(pipeline.config(), folder);
+  const PreparedJob prepared = prepare_job(posix_files(), sections, folder + "/prepared");
+  Reference result{config, prepared.job->id(), {}, prepared.job->steps()};
+  if (prepared.job->train().staleness > 0) return result;
   const PreparedData data = PreparedData::open(posix_files(), prepared.data_folder);
   const DataSpec data_spec = parse_data_spec(sections.data, sections.base);
   BatchMaker batches{data, parse_preprocess_spec(sections.preprocess, data_spec), sections.seed};
@@ -101,11 +95,10 @@ Reference compute_alone(const JobSections& sections, const std::string& cache) {
                                           std::span<std::byte* const> inputs) {
     batches.fill(positions, inputs);
   };
-  while (job.next_step() < prepared.job->steps()) job.step(source);
-  return {
-      prepared.job->id(),
-      serialization::to_hex(serialization::state_hash(job.layout(), job.state(), job.next_step())),
-      prepared.job->steps()};
+  while (job.next_step() < result.steps) job.step(source);
+  result.state_hash =
+      serialization::to_hex(serialization::state_hash(job.layout(), job.state(), job.next_step()));
+  return result;
 }
 
 struct Outcome {
@@ -169,6 +162,34 @@ Outcome run_under_faults(const Schedule& schedule, const std::string& config, st
   return outcome;
 }
 
+/// Runs and tells of a schedule. @return whether all was as it has to be; what struck is added to `struck`.
+bool check(const Schedule& schedule, const Reference& reference, runtime::Registry& registry,
+           test::JobWatch& watch, const std::string& folder, Coverage& struck) {
+  const auto began = std::chrono::steady_clock::now();
+  const Outcome outcome =
+      run_under_faults(schedule, reference.config, reference.job, registry, watch, folder);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  std::string wrong;
+  if (!outcome.result.ok) {
+    wrong = "it did not end well: " + outcome.result.reason;
+  } else if (!reference.state_hash.empty() && outcome.result.state_hash != reference.state_hash) {
+    wrong = "another state: " + outcome.result.state_hash + ", expected " + reference.state_hash;
+  } else {
+    const AuditReport report = audit_run(posix_files(), outcome.result.run_folder);
+    if (!report.ok() || report.steps != reference.steps) wrong = report.text();
+  }
+  const std::uint64_t faults = outcome.struck.total();
+  std::printf("%s%s: %llu faults, back after %.1f ms, %.1f s%s\n",
+              wrong.empty() ? "" : "FAILED: ", to_text(schedule).c_str(),
+              static_cast<unsigned long long>(faults), 1e3 * outcome.mean_rejoin.count(), seconds,
+              faults >= fewest_faults ? "" : " (too few, not counted)");
+  if (!wrong.empty()) std::printf("  %s\n", wrong.c_str());
+  std::fflush(stdout);
+  struck.add(outcome.struck);
+  return wrong.empty();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -181,20 +202,18 @@ int main(int argc, char** argv) {
   const std::uint64_t first = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
   const std::string data =
       std::filesystem::absolute(argc > 3 ? argv[3] : "apps/pipelines/data/optdigits.csv.gz");
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
 
   constexpr unsigned epochs = 200;
-  std::map<unsigned, Reference> references;
-  std::map<unsigned, std::string> configs;
-  for (const unsigned shards : {8U, 6U}) {
-    const std::string file = folder.path() + "/faults-" + std::to_string(shards) + ".yaml";
-    const std::string text = config_text(data, shards, epochs, 3);
+  const auto reference = [&](const std::string& name, unsigned shards, const std::string& more) {
+    const std::string file = folder.path() + "/faults-" + name + ".yaml";
+    const std::string text = config_text(data, shards, epochs, 3, more);
     write_atomically(posix_files(), file, std::as_bytes(std::span{text}));
-    configs[shards] = file;
-    const Pipeline pipeline = Pipeline::from_yaml(file, registry);
-    references[shards] = compute_alone(test::sections_of(pipeline.config(), folder.path()),
-                                       folder.path() + "/prepared");
-  }
+    return compute_alone(file, registry, folder.path());
+  };
+  std::map<unsigned, Reference> references;
+  for (const unsigned shards : {8U, 6U})
+    references[shards] = reference(std::to_string(shards), shards, "");
   bool failed = references[8].state_hash == references[6].state_hash;
   if (failed) std::puts("FAILED: S = 6 and S = 8 give one hash");
   std::uint64_t counted = 0;
@@ -203,32 +222,11 @@ int main(int argc, char** argv) {
   for (std::uint64_t n = 0;
        (counted < schedules || (all_faults && !struck.complete())) && n < schedules * 2; ++n) {
     const Schedule schedule = make_schedule(first + n);
-    const Reference& reference = references.at(schedule.shards);
-    const auto began = std::chrono::steady_clock::now();
-    const Outcome outcome = run_under_faults(schedule, configs.at(schedule.shards), reference.job,
-                                             registry, watch, folder.path());
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    std::string wrong;
-    if (!outcome.result.ok) {
-      wrong = "it did not end well: " + outcome.result.reason;
-    } else if (outcome.result.state_hash != reference.state_hash) {
-      wrong = "another state: " + outcome.result.state_hash + ", expected " + reference.state_hash;
-    } else {
-      const AuditReport report = audit_run(posix_files(), outcome.result.run_folder);
-      if (!report.ok() || report.steps != reference.steps) wrong = report.text();
-    }
-    const std::uint64_t faults = outcome.struck.total();
-    const bool enough = faults >= fewest_faults;
-    std::printf("%s%s: %llu faults, back after %.1f ms, %.1f s%s\n",
-                wrong.empty() ? "" : "FAILED: ", to_text(schedule).c_str(),
-                static_cast<unsigned long long>(faults), 1e3 * outcome.mean_rejoin.count(), seconds,
-                enough ? "" : " (too few, not counted)");
-    if (!wrong.empty()) std::printf("  %s\n", wrong.c_str());
-    std::fflush(stdout);
-    failed = failed || !wrong.empty();
-    if (enough) ++counted;
-    struck.add(outcome.struck);
+    Coverage now;
+    if (!check(schedule, references.at(schedule.shards), registry, watch, folder.path(), now))
+      failed = true;
+    if (now.total() >= fewest_faults) ++counted;
+    struck.add(now);
   }
   std::printf("%llu schedules with %llu faults\n%s", static_cast<unsigned long long>(counted),
               static_cast<unsigned long long>(struck.total()), struck.text().c_str());
@@ -239,6 +237,14 @@ int main(int argc, char** argv) {
   if (all_faults && !struck.complete()) {
     std::puts("FAILED: a fault that is possible never struck");
     failed = true;
+  }
+  std::puts("with a parameter server:");
+  const Reference exempt =
+      reference("exempt", exempt_shards, "  aggregate: {parameter_server: {staleness: 3}}\n");
+  for (const std::uint64_t seed : exempt_seeds) {
+    Schedule schedule = make_schedule(seed);
+    schedule.shards = exempt_shards;
+    if (!check(schedule, exempt, registry, watch, folder.path(), struck)) failed = true;
   }
   return failed ? 1 : 0;
 }
