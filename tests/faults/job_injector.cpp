@@ -24,6 +24,9 @@ constexpr auto poll_every = 200us;
 constexpr auto moment_within = 300ms;  // for which one waits for the moment to strike
 constexpr auto given_up_after = 5s;    // a handler that was to throw was not called
 
+// Steps go on without those who evaluate and save: what they need to be of use again is not measured.
+constexpr std::chrono::duration<double> shortest_rejoin = 10ms;
+
 /// Whether a signal has stopped it. False if it is gone.
 bool is_stopped(pid_t process) {
   std::ifstream file{"/proc/" + std::to_string(process) + "/stat"};
@@ -51,15 +54,18 @@ void JobInjector::run(runtime::Node& node) {
   while (!ended_) {
     settle();
     if (Clock::now() >= next) {
-      const bool in_turn = next_target_ < schedule_.targets.size();
+      const bool in_turn = !in_turn_.empty();
       const Target target =
-          schedule_.targets[in_turn ? next_target_ : random_() % schedule_.targets.size()];
+          in_turn ? in_turn_.front() : schedule_.targets[random_() % schedule_.targets.size()];
+      if (in_turn) in_turn_.pop_front();
       const std::lock_guard lock{mutex_};
       if (ended_) break;
+      bool struck = false;
       try {
-        if (strike(node, target) && in_turn) ++next_target_;
+        struck = strike(node, target);
       } catch (const Error&) {  // nothing runs there now
       }
+      if (in_turn && !struck) in_turn_.push_back(target);  // again, behind the others
       next = Clock::now() + interval();
     }
     std::this_thread::sleep_for(poll_every);
@@ -74,7 +80,8 @@ void JobInjector::end() {
 
 JobInjector::Clock::duration JobInjector::interval() {
   const double u = std::generate_canonical<double, 32>(random_);
-  return std::chrono::duration_cast<Clock::duration>(3 * mean_rejoin_ * (0.2 + 1.6 * u));
+  return std::chrono::duration_cast<Clock::duration>(3 * std::max(mean_rejoin_, shortest_rejoin) *
+                                                     (0.2 + 1.6 * u));
 }
 
 /// Looks who has come back, and whether the job went on since.

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -24,7 +25,11 @@ class JobInjector {
  public:
   /// @param job  its TrainingJob::id()
   JobInjector(const Schedule& schedule, const test::JobWatch& watch, std::uint64_t job)
-      : schedule_{schedule}, watch_{watch}, job_{job}, random_{schedule.seed + 1} {}
+      : schedule_{schedule},
+        watch_{watch},
+        job_{job},
+        random_{schedule.seed + 1},
+        in_turn_{schedule.targets.begin(), schedule.targets.end()} {}
 
   /// Until end() is called.
   void run(runtime::Node& node);
@@ -61,7 +66,7 @@ class JobInjector {
   std::minstd_rand random_;
   std::mutex mutex_;
   std::atomic<bool> ended_ = false;
-  std::size_t next_target_ = 0;
+  std::deque<Target> in_turn_;  // not struck yet
   std::vector<Blow> open_;
   Coverage struck_;
   std::chrono::duration<double> mean_rejoin_{0.01};  // a guess at first
