@@ -52,18 +52,21 @@ void JobInjector::run(runtime::Node& node) {
   while (!ended_) {
     settle();
     if (Clock::now() >= next) {
-      const bool in_turn = next_target_ < schedule_.targets.size();
+      const bool in_turn = !in_turn_.empty();
       const Target target =
-          schedule_.targets[in_turn ? next_target_ : random_() % schedule_.targets.size()];
+          in_turn ? in_turn_.front() : schedule_.targets[random_() % schedule_.targets.size()];
+      if (in_turn) in_turn_.pop_front();
       const std::lock_guard lock{mutex_};
       if (ended_) break;
       const std::uint64_t came_of_it = newest() + measured_;
       patience_ = came_of_it == came_of_it_ ? std::min(2 * patience_, most_patience) : 1;
       came_of_it_ = came_of_it;
+      bool struck = false;
       try {
-        if (strike(node, target) && in_turn) ++next_target_;
+        struck = strike(node, target);
       } catch (const Error&) {  // nothing runs there now
       }
+      if (in_turn && !struck) in_turn_.push_back(target);  // again, behind the others
       next = Clock::now() + interval();
     }
     std::this_thread::sleep_for(poll_every);
@@ -78,7 +81,8 @@ void JobInjector::end() {
 
 JobInjector::Clock::duration JobInjector::interval() {
   const double u = std::generate_canonical<double, 32>(random_);
-  return std::chrono::duration_cast<Clock::duration>(3 * patience_ * mean_rejoin_ * (0.2 + 1.6 * u));
+  return std::chrono::duration_cast<Clock::duration>(3 * patience_ * mean_rejoin_ *
+                                                     (0.2 + 1.6 * u));
 }
 
 std::uint64_t JobInjector::newest() const {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -25,7 +26,11 @@ class JobInjector {
  public:
   /// @param job  its TrainingJob::id()
   JobInjector(const Schedule& schedule, const test::JobWatch& watch, std::uint64_t job)
-      : schedule_{schedule}, watch_{watch}, job_{job}, random_{schedule.seed + 1} {}
+      : schedule_{schedule},
+        watch_{watch},
+        job_{job},
+        random_{schedule.seed + 1},
+        in_turn_{schedule.targets.begin(), schedule.targets.end()} {}
 
   /// A version was measured. From any thread.
   void measured() { ++measured_; }
@@ -68,7 +73,7 @@ class JobInjector {
   std::atomic<std::uint64_t> measured_ = 0;
   std::uint64_t came_of_it_ = 0;  // steps and measurements when it struck last
   unsigned patience_ = 1;
-  std::size_t next_target_ = 0;
+  std::deque<Target> in_turn_;  // not struck yet
   std::vector<Blow> open_;
   Coverage struck_;
   std::chrono::duration<double> mean_rejoin_{0.01};  // a guess at first
