@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034  # used by those who source it
 
 packages=(g++ meson ninja-build ccache pkg-config python3 python3-venv capnproto libcapnp-dev doctest-dev libdnnl-dev
-  libssl-dev libxxhash-dev libcaf-dev libyaml-cpp-dev nlohmann-json3-dev zlib1g-dev libboost1.81-dev libsqlite3-dev curl)
+  libssl-dev libxxhash-dev libcaf-dev libyaml-cpp-dev nlohmann-json3-dev zlib1g-dev libboost1.81-dev libsqlite3-dev libsimdjson-dev curl)
 
 # install PACKAGE...: those of them that are missing.
 install() {

@@ -1,8 +1,9 @@
 #include "actors/deployer/infer_request.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
@@ -13,58 +14,95 @@
 namespace troupe::actors {
 namespace {
 
-using Json = nlohmann::json;
+using Json = simdjson::dom::element;
+using JsonType = simdjson::dom::element_type;
+using JsonList = simdjson::dom::array;
+using JsonObject = simdjson::dom::object;
 constexpr std::size_t max_depth = 32;
 constexpr std::size_t max_tensors = 64;
 constexpr std::size_t max_id_bytes = 256;
+constexpr std::size_t largest_kept_parser = std::size_t{1} << 20;  // bytes of a body
 constexpr std::size_t max_row_elements = std::size_t{1} << 28;
 
 [[noreturn]] void refuse(const std::string& where, const std::string& what) {
   throw HttpError{400, where + ": " + what};
 }
 
-std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string cut(std::string text) {
   if (text.size() > 40) text = text.substr(0, 37) + "...";
   return text;
 }
 
-const Json* member(const Json& object, const char* key) {
-  const auto at = object.find(key);
-  return at == object.end() ? nullptr : &*at;
+std::string shown(Json value) {
+  return cut(simdjson::minify(value));
 }
 
-const Json& needed(const Json& object, const char* key, const std::string& where) {
-  const Json* const value = member(object, key);
+std::string quoted(std::string_view text) {
+  std::string result;
+  append_quoted(result, text);
+  return cut(std::move(result));
+}
+
+/// None: it is of another type.
+template <class T>
+std::optional<T> as(Json value) {
+  T result;
+  if (value.get(result) != simdjson::SUCCESS) return {};
+  return result;
+}
+
+std::optional<Json> member(JsonObject object, std::string_view key) {
+  Json value;
+  if (object.at_key(key).get(value) != simdjson::SUCCESS) return {};
+  return value;
+}
+
+Json needed(JsonObject object, const char* key, const std::string& where) {
+  const std::optional<Json> value = member(object, key);
   if (!value) refuse(where, std::string{"expected a member \""} + key + "\", got none");
   return *value;
 }
 
-std::string text_of(const Json& value, const std::string& where) {
-  if (!value.is_string()) refuse(where, "expected a text, got " + shown(value));
-  return value.get<std::string>();
+JsonObject object_of(Json value, const std::string& where) {
+  const auto object = as<JsonObject>(value);
+  if (!object) refuse(where, "expected an object, got " + shown(value));
+  return *object;
 }
 
-std::int64_t whole_of(const Json& value, const std::string& where, std::int64_t most) {
-  if (!value.is_number_integer() || value < 0 || value > most)
+std::string_view text_of(Json value, const std::string& where) {
+  const auto text = as<std::string_view>(value);
+  if (!text) refuse(where, "expected a text, got " + shown(value));
+  return *text;
+}
+
+std::int64_t whole_of(Json value, const std::string& where, std::int64_t most) {
+  const auto whole = as<std::int64_t>(value);
+  if (!whole || *whole < 0 || *whole > most)
     refuse(where,
            "expected a whole number from 0 to " + std::to_string(most) + ", got " + shown(value));
-  return value.get<std::int64_t>();
+  return *whole;
 }
 
-const Json* parameters_of(const Json& object, const std::string& where) {
-  const Json* const parameters = member(object, "parameters");
-  if (parameters && !parameters->is_object())
-    refuse(where + "/parameters", "expected an object, got " + shown(*parameters));
-  return parameters;
+std::optional<JsonObject> parameters_of(JsonObject object, const std::string& where) {
+  const std::optional<Json> parameters = member(object, "parameters");
+  if (!parameters) return {};
+  return object_of(*parameters, where + "/parameters");
 }
 
-bool truth_of(const Json* parameters, const char* key, bool fallback, const std::string& where) {
-  const Json* const value = parameters ? member(*parameters, key) : nullptr;
+bool truth_of(const std::optional<JsonObject>& parameters, const char* key, bool fallback,
+              const std::string& where) {
+  const std::optional<Json> value = parameters ? member(*parameters, key) : std::nullopt;
   if (!value) return fallback;
-  if (!value->is_boolean())
-    refuse(where + "/parameters/" + key, "expected true or false, got " + shown(*value));
-  return value->get<bool>();
+  const auto truth = as<bool>(*value);
+  if (!truth) refuse(where + "/parameters/" + key, "expected true or false, got " + shown(*value));
+  return *truth;
+}
+
+/// The library counts up to a bound only.
+std::size_t size_of(JsonList list) {
+  constexpr std::size_t most_counted = 0xFFFFFF;
+  if (list.size() < most_counted) return list.size();
+  return static_cast<std::size_t>(std::distance(list.begin(), list.end()));
 }
 
 // A tensor's place in the rows.
@@ -115,37 +153,42 @@ class RowWriter {
                               std::string{to_string(wanted)} + ", got " + got);
 }
 
-void write_number(const Json& value, Datatype sent, RowWriter& to, const std::string& where) {
+void write_number(Json value, Datatype sent, RowWriter& to, const std::string& where) {
   const Datatype wanted = to.target().type;
   bool fits = false;
-  if (value.is_boolean()) {
-    fits = sent == Datatype::bool_ && store(wanted, to.place(), std::int64_t{value.get<bool>()});
-  } else if (value.is_number_integer()) {
-    const bool too_large =
-        value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{INT64_MAX};
-    if (is_floating(sent)) {
-      fits = store(wanted, to.place(), value.get<double>());
-    } else if (!too_large) {
-      const auto whole = value.get<std::int64_t>();
-      const WholeRange range = whole_range(sent);
-      fits = whole >= range.least && whole <= range.most && store(wanted, to.place(), whole);
-    }
-  } else if (value.is_number_float() && is_floating(sent)) {
-    fits = store(wanted, to.place(), value.get<double>());
+  switch (value.type()) {
+    case JsonType::BOOL:
+      fits = sent == Datatype::bool_ && store(wanted, to.place(), std::int64_t{*as<bool>(value)});
+      break;
+    case JsonType::INT64:
+      if (is_floating(sent)) {
+        fits = store(wanted, to.place(), *as<double>(value));
+      } else {
+        const std::int64_t whole = *as<std::int64_t>(value);
+        const WholeRange range = whole_range(sent);
+        fits = whole >= range.least && whole <= range.most && store(wanted, to.place(), whole);
+      }
+      break;
+    case JsonType::UINT64:  // what is too large for the other one
+    case JsonType::DOUBLE:
+      fits = is_floating(sent) && store(wanted, to.place(), *as<double>(value));
+      break;
+    default:
+      break;
   }
   if (!fits) refuse_value(where, to.taken(), sent, wanted, shown(value));
   to.next();
 }
 
 // Nested as the shape says, or flat.
-void write_nested(const Json& data, const std::vector<std::int64_t>& shape, std::size_t level,
+void write_nested(Json data, const std::vector<std::int64_t>& shape, std::size_t level,
                   Datatype sent, RowWriter& to, const std::string& where) {
-  if (!data.is_array() || level >= shape.size() ||
-      data.size() != static_cast<std::uint64_t>(shape[level]))
+  const auto list = as<JsonList>(data);
+  if (!list || level >= shape.size() || size_of(*list) != static_cast<std::uint64_t>(shape[level]))
     refuse(where + "/data", "expected numbers nested as the shape " + shape_text(shape) +
                                 " says, or a flat list, got " + shown(data) + " at depth " +
                                 std::to_string(level));
-  for (const Json& item : data) {
+  for (const Json item : *list) {
     if (level + 1 < shape.size())
       write_nested(item, shape, level + 1, sent, to, where);
     else
@@ -153,15 +196,17 @@ void write_nested(const Json& data, const std::vector<std::int64_t>& shape, std:
   }
 }
 
-void write_json(const Json& data, const std::vector<std::int64_t>& shape, Datatype sent,
-                RowWriter& to, const std::string& where) {
-  if (!data.is_array()) refuse(where + "/data", "expected a list, got " + shown(data));
-  if (!data.empty() && data.front().is_array())
+void write_json(Json data, const std::vector<std::int64_t>& shape, Datatype sent, RowWriter& to,
+                const std::string& where) {
+  const auto list = as<JsonList>(data);
+  if (!list) refuse(where + "/data", "expected a list, got " + shown(data));
+  const std::size_t size = size_of(*list);
+  if (size > 0 && (*list->begin()).is<JsonList>())
     return write_nested(data, shape, 0, sent, to, where);
-  if (data.size() != to.total())
+  if (size != to.total())
     refuse(where + "/data", "expected " + std::to_string(to.total()) + " numbers for the shape " +
-                                shape_text(shape) + ", got " + std::to_string(data.size()));
-  for (const Json& item : data) write_number(item, sent, to, where);
+                                shape_text(shape) + ", got " + std::to_string(size));
+  for (const Json item : *list) write_number(item, sent, to, where);
 }
 
 void write_binary(std::string_view data, Datatype sent, RowWriter& to, const std::string& where) {
@@ -193,16 +238,17 @@ class Reading {
   InferRequest read() {
     if (deeper_than(json_, max_depth))
       refuse("body", "expected JSON of at most " + std::to_string(max_depth) + " levels");
-    Json root;
-    try {
-      root = Json::parse(json_);
-    } catch (const Json::exception& error) {
-      // Without the library's name and number of the error.
-      const std::string what = error.what();
-      refuse("body", "expected JSON, got a fault: " + what.substr(what.find("] ") + 2, 160));
-    }
-    if (!root.is_object()) refuse("body", "expected an object, got " + shown(root));
-    if (const Json* const id = member(root, "id")) {
+    // What the values lie in, used again for the next request of this thread, unless it has grown large.
+    static thread_local simdjson::dom::parser small;
+    simdjson::dom::parser large;
+    Json value;
+    const auto fault = (json_.size() <= largest_kept_parser ? small : large)
+                           .parse(json_.data(), json_.size())
+                           .get(value);
+    if (fault != simdjson::SUCCESS)
+      refuse("body", std::string{"expected JSON, got a fault: "} + simdjson::error_message(fault));
+    const JsonObject root = object_of(value, "body");
+    if (const std::optional<Json> id = member(root, "id")) {
       request_.id = text_of(*id, "/id");
       if (request_.id.size() > max_id_bytes)
         refuse("/id", "expected at most " + std::to_string(max_id_bytes) + " bytes");
@@ -213,37 +259,42 @@ class Reading {
   }
 
  private:
-  void read_inputs(const Json& inputs) {
-    if (!inputs.is_array() || inputs.size() != info_.inputs.size())
+  void read_inputs(Json inputs) {
+    const auto list = as<JsonList>(inputs);
+    if (!list || size_of(*list) != info_.inputs.size())
       refuse("/inputs", "expected a list of the model's " + std::to_string(info_.inputs.size()) +
                             " inputs, got " +
-                            (inputs.is_array() ? std::to_string(inputs.size()) : shown(inputs)));
+                            (list ? std::to_string(size_of(*list)) : shown(inputs)));
     std::vector<bool> seen(info_.inputs.size());
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      read_input(inputs[i], "/inputs/" + std::to_string(i), seen);
+    std::size_t i = 0;
+    for (const Json input : *list) {
+      const std::string where = "/inputs/" + std::to_string(i++);
+      read_input(object_of(input, where), where, seen);
+    }
     if (!binary_.empty())
       refuse("body",
              "expected no bytes behind the binary inputs, got " + std::to_string(binary_.size()));
   }
 
-  void read_input(const Json& input, const std::string& where, std::vector<bool>& seen) {
-    if (!input.is_object()) refuse(where, "expected an object, got " + shown(input));
-    const std::string name = text_of(needed(input, "name", where), where + "/name");
+  void read_input(JsonObject input, const std::string& where, std::vector<bool>& seen) {
+    const std::string_view name = text_of(needed(input, "name", where), where + "/name");
     const std::size_t index = index_of(info_.inputs, name, where);
     if (seen[index]) refuse(where + "/name", "expected each input once, got it again");
     seen[index] = true;
-    const std::string type_name = text_of(needed(input, "datatype", where), where + "/datatype");
+    const std::string_view type_name =
+        text_of(needed(input, "datatype", where), where + "/datatype");
     const std::optional<Datatype> sent = find_datatype(type_name);
     if (!sent)
       refuse(where + "/datatype",
-             "expected FP32, FP64, INT32, INT64, UINT8 or BOOL, got " + shown(Json(type_name)));
+             "expected FP32, FP64, INT32, INT64, UINT8 or BOOL, got " + quoted(type_name));
     const std::vector<std::int64_t> shape = read_shape(needed(input, "shape", where), index, where);
 
     const TensorInfo& tensor = info_.inputs[index];
     RowWriter to{request_.rows, input_row_bytes(info_), target_of(index), request_.count};
-    const Json* const parameters = parameters_of(input, where);
-    const Json* const size = parameters ? member(*parameters, "binary_data_size") : nullptr;
-    const Json* const data = member(input, "data");
+    const std::optional<JsonObject> parameters = parameters_of(input, where);
+    const std::optional<Json> size =
+        parameters ? member(*parameters, "binary_data_size") : std::nullopt;
+    const std::optional<Json> data = member(input, "data");
     if (!size) {
       if (!data)
         refuse(where, "expected \"data\" or parameters with binary_data_size for the input \"" +
@@ -265,17 +316,20 @@ class Reading {
     binary_.remove_prefix(bytes);
   }
 
-  std::vector<std::int64_t> read_shape(const Json& json, std::size_t index,
-                                       const std::string& where) {
+  std::vector<std::int64_t> read_shape(Json json, std::size_t index, const std::string& where) {
     const TensorInfo& tensor = info_.inputs[index];
     std::vector<std::int64_t> expected = tensor.shape;
     expected.insert(expected.begin(), -1);
     std::vector<std::int64_t> shape;
-    bool fits = json.is_array() && json.size() == expected.size();
-    for (std::size_t i = 0; fits && i < json.size(); ++i) {
-      fits = json[i].is_number_integer() && json[i] >= 0 && json[i] <= INT32_MAX;
-      if (fits) shape.push_back(json[i].get<std::int64_t>());
-      fits = fits && (i == 0 ? shape[0] >= 1 : shape[i] == expected[i]);
+    const auto list = as<JsonList>(json);
+    bool fits = list && size_of(*list) == expected.size();
+    if (fits) {
+      for (const Json item : *list) {
+        const std::int64_t dim = as<std::int64_t>(item).value_or(-1);
+        const std::size_t i = shape.size();
+        fits = fits && dim <= INT32_MAX && (i == 0 ? dim >= 1 : dim == expected[i]);
+        shape.push_back(dim);
+      }
     }
     if (!fits)
       refuse(where + "/shape", "expected " + shape_text(expected) + " for the input \"" +
@@ -295,27 +349,28 @@ class Reading {
     return shape;
   }
 
-  void read_outputs(const Json& root) {
-    const Json* const parameters = parameters_of(root, "");
+  void read_outputs(JsonObject root) {
+    const std::optional<JsonObject> parameters = parameters_of(root, "");
     const bool all_binary = truth_of(parameters, "binary_data_output", false, "");
-    const Json* const outputs = member(root, "outputs");
-    if (!outputs || (outputs->is_array() && outputs->empty())) {
+    const std::optional<Json> outputs = member(root, "outputs");
+    const std::optional<JsonList> list = outputs ? as<JsonList>(*outputs) : std::nullopt;
+    if (!outputs || (list && size_of(*list) == 0)) {
       for (std::size_t i = 0; i < info_.outputs.size(); ++i)
         request_.outputs.push_back({i, all_binary, 0});
       return;
     }
-    if (!outputs->is_array() || outputs->size() > max_tensors)
+    if (!list || size_of(*list) > max_tensors)
       refuse("/outputs", "expected a list of the model's outputs, got " + shown(*outputs));
-    for (std::size_t i = 0; i < outputs->size(); ++i) {
-      const std::string where = "/outputs/" + std::to_string(i);
-      const Json& output = (*outputs)[i];
-      if (!output.is_object()) refuse(where, "expected an object, got " + shown(output));
+    std::size_t i = 0;
+    for (const Json item : *list) {
+      const std::string where = "/outputs/" + std::to_string(i++);
+      const JsonObject output = object_of(item, where);
       WantedOutput wanted;
       wanted.index =
           index_of(info_.outputs, text_of(needed(output, "name", where), where + "/name"), where);
-      const Json* const with = parameters_of(output, where);
+      const std::optional<JsonObject> with = parameters_of(output, where);
       wanted.binary = truth_of(with, "binary_data", all_binary, where);
-      if (const Json* const top = with ? member(*with, "classification") : nullptr)
+      if (const std::optional<Json> top = with ? member(*with, "classification") : std::nullopt)
         wanted.classification = static_cast<std::size_t>(
             whole_of(*top, where + "/parameters/classification", 1'000'000));
       const auto same = [&](const WantedOutput& other) { return other.index == wanted.index; };
@@ -325,14 +380,14 @@ class Reading {
     }
   }
 
-  static std::size_t index_of(const std::vector<TensorInfo>& tensors, const std::string& name,
+  static std::size_t index_of(const std::vector<TensorInfo>& tensors, std::string_view name,
                               const std::string& where) {
     std::string known;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       if (tensors[i].name == name) return i;
       known += (known.empty() ? "\"" : ", \"") + tensors[i].name + "\"";
     }
-    refuse(where + "/name", "expected " + known + ", got " + shown(Json(name)));
+    refuse(where + "/name", "expected " + known + ", got " + quoted(name));
   }
 
   Target target_of(std::size_t index) const {
