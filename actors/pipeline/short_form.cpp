@@ -74,10 +74,12 @@ class Expansion {
     Json entries = Json::array();
     for (const char* type : types)
       entries.push_back({{"name", type}, {"type", type}, {"with", Json::object()}});
-    actors_.push_back(
-        {{"name", name},
-         {"supervisor", {{"strategy", "one_for_one"}, {"intensity", "100"}, {"period", "60s"}}},
-         {"actors", std::move(entries)}});
+    actors_.push_back({{"name", name}, {"supervisor", restarts()}, {"actors", std::move(entries)}});
+  }
+
+  /// Nobody is missed for long, so that much may end before something is taken to be wrong for good.
+  static Json restarts() {
+    return {{"strategy", "one_for_one"}, {"intensity", "100"}, {"period", "60s"}};
   }
 
   Json& entry(const std::string& pointer) { return actors_.at(Json::json_pointer{pointer}); }
@@ -178,6 +180,7 @@ class Expansion {
   void make_group(const std::string& pointer, const std::string& section, const std::string& count,
                   const char* otherwise) {
     entry(pointer)["replicas"] = otherwise;
+    entry(pointer)["group"] = restarts();
     take(section, count, pointer, "replicas");
     take(section, "isolation", pointer, "isolation");
   }

@@ -165,6 +165,7 @@ class Checker {
       item.replicas = static_cast<std::uint32_t>(std::get<std::int64_t>(*value));
     else if (node.find("replicas") != nullptr)
       item.replicas = 0;  // told already; so nothing else is told because of it
+    group(node, item);
     read_choice(node, "isolation", {Isolation::none, Isolation::process}, item.spec.isolation,
                 problems_);
     if (item.spec.isolation == Isolation::process && !isolation_available_)
@@ -186,6 +187,16 @@ class Checker {
                                            problems_.nearest(item.spec.type, type_names_));
     else
       parameters(node, *found, item);
+  }
+
+  /// How the members of a group are restarted.
+  void group(const Node& node, Item& item) {
+    const Entry* const settings = node.find("group");
+    if (settings == nullptr) return;
+    if (!item.replicas)
+      problems_.add(settings->mark, "group: expected 'replicas' beside it, got none");
+    if (check_map("group", *settings->value, settings_keys(), problems_))
+      read_settings(*settings->value, item.settings, problems_);
   }
 
   void parameters(const Node& node, const ActorType& type, Item& item) {
@@ -232,9 +243,9 @@ const std::vector<std::string_view>& root_keys() {
 }
 
 const std::vector<std::string_view>& actor_keys() {
-  static const std::vector<std::string_view> keys = {"name",         "type",        "replicas",
-                                                     "with",         "restart",     "isolation",
-                                                     "start_within", "stop_within", "after"};
+  static const std::vector<std::string_view> keys = {
+      "name",    "type",      "replicas",     "group",       "with",
+      "restart", "isolation", "start_within", "stop_within", "after"};
   return keys;
 }
 

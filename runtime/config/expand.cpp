@@ -111,7 +111,7 @@ class Expansion {
  private:
   static ChildSpec group(const Item& item, ChildSpec member, const std::string& path,
                          std::map<std::string, ChildSpec>& groups) {
-    SupervisorSpec supervisor;
+    SupervisorSpec supervisor = item.settings;
     for (std::uint32_t number = 0; number < *item.replicas; ++number) {
       member.name = std::to_string(number);
       supervisor.children.push_back(member);

@@ -64,11 +64,11 @@ class Explanation {
       indent_ += 4;
       const std::string child_path = path + "/" + spec.name;
       if (const auto group = config_.groups.find(child_path); group != config_.groups.end())
-        actor(group->second, "replicas: " + std::to_string(spec.supervisor->children.size()));
+        actor(group->second, spec.supervisor.get());
       else if (spec.supervisor)
         supervisor(spec, child_path);
       else
-        actor(spec, "");
+        actor(spec, nullptr);
       indent_ -= 4;
     }
   }
@@ -88,9 +88,16 @@ class Explanation {
     children(spec.supervisor->children, path);
   }
 
-  void actor(const ChildSpec& spec, const std::string& replicas) {
+  /// @param group  of which it is a member; null: none
+  void actor(const ChildSpec& spec, const SupervisorSpec* group) {
     line("type: " + written(spec.type));
-    if (!replicas.empty()) line(replicas);
+    if (group != nullptr) {
+      line("replicas: " + std::to_string(group->children.size()));
+      line("group:");
+      indent_ += 2;
+      for (const std::string& setting : settings(*group)) line(setting);
+      indent_ -= 2;
+    }
     if (!spec.parameters.values().empty()) line("with:");
     const ActorType* const type = registry_.find(spec.type);
     for (const auto& [name, value] : spec.parameters.values())

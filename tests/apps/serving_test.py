@@ -93,8 +93,8 @@ def test_hanging(folder, run_folder):
     """A replica that hangs costs its requests a moment, not their answers."""
     (folder / "hangs.yaml").write_text(json.dumps({"name": "hangs", "deploy": {
         "checkpoint": str(run_folder), "model": "m", "listen": "127.0.0.1:0", "replicas": 2, "timeout": "6s"}}))
-    node = start(folder, "run", str(folder / "hangs.yaml"))
-    rows, labels = digits(PIPELINES, 1)
+    node = Running(folder, "run", str(folder / "hangs.yaml"))
+    rows, labels = optdigits(1)
     code, said = node.call("fault", "hangs", "stall", "/serve/replica/0", "--for", "60s")
     expect(code == 0, f"stall: {said}")
     with concurrent.futures.ThreadPoolExecutor(8) as clients:

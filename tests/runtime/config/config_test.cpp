@@ -290,6 +290,20 @@ TEST_CASE("Config: aliases count as the copies that they stand for") {
         "time\n");
 }
 
+TEST_CASE("Config: how a group's members are restarted is said beside their number") {
+  const ConfigResult result = read(actor(
+      "type: counter, replicas: 2, group: {intensity: 9, period: 2m, strategy: rest_for_one}"));
+  CHECK(problems(result) == "");
+  const SupervisorSpec& group = *child(result.config.root, "b").supervisor;
+  CHECK(group.children.size() == 2);
+  CHECK(group.intensity == 9);
+  CHECK(group.period == std::chrono::minutes{2});
+  CHECK(group.strategy == Strategy::rest_for_one);
+  CHECK(problems(read(actor("type: counter, group: {intensity: 9}"))) ==
+        "demo.yaml:4:30: group: expected 'replicas' beside it, got none\n");
+  CHECK(problems(read(actor("type: counter, replicas: 2, group: {intensity: -1, what: 3}"))) != "");
+}
+
 TEST_CASE("Config: damaged bytes are problems, never a crash") {
   const std::string whole = documented_example();
   std::mt19937 random{4};
