@@ -19,11 +19,6 @@ Json read(FileSystem& files, const std::string& path) {
   return Json::parse(text, text + bytes.span().size());
 }
 
-void write(FileSystem& files, const std::string& path, const Json& json) {
-  const std::string text = json.dump(1) + '\n';
-  write_atomically(files, path, std::as_bytes(std::span{text}));
-}
-
 /// JSON has no NaN: null stands for it.
 double number(const Json& json) {
   return json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
@@ -68,26 +63,31 @@ const MeasuredVersion* JobFiles::find(std::uint64_t step, const std::string& spl
   return nullptr;
 }
 
-void JobFiles::add(MeasuredVersion measured) {
-  if (find(measured.step, measured.split) != nullptr) return;
-  measured_.push_back(std::move(measured));
+JobFiles::Write JobFiles::writes(const char* name, std::string text) const {
+  return [&files = files_, path = folder_ + '/' + name, text = std::move(text)] {
+    write_atomically(files, path, std::as_bytes(std::span{text}));
+  };
+}
+
+JobFiles::Write JobFiles::add(MeasuredVersion measured) {
+  if (find(measured.step, measured.split) == nullptr) measured_.push_back(std::move(measured));
   Json all = Json::array();
   for (const MeasuredVersion& entry : measured_) {
     Json metrics = Json::array();
     for (const auto& [name, value] : entry.metrics) metrics.push_back({name, value});
     all.push_back({{"step", entry.step}, {"split", entry.split}, {"metrics", metrics}});
   }
-  write(files_, folder_ + "/evaluations.json", all);
+  return writes("evaluations.json", all.dump(1) + '\n');
 }
 
-void JobFiles::set_result(JobResult result) {
+JobFiles::Write JobFiles::set_result(JobResult result) {
   result_ = std::move(result);
-  write(files_, folder_ + "/result.json",
-        {{"step", result_->step},
-         {"checkpoint", result_->checkpoint},
-         {"state_hash", result_->state_hash},
-         {"gate_passed", result_->gate_passed},
-         {"gate", result_->gate}});
+  const Json json{{"step", result_->step},
+                  {"checkpoint", result_->checkpoint},
+                  {"state_hash", result_->state_hash},
+                  {"gate_passed", result_->gate_passed},
+                  {"gate", result_->gate}};
+  return writes("result.json", json.dump(1) + '\n');
 }
 
 }  // namespace troupe::actors

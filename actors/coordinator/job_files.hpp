@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -32,19 +33,26 @@ struct JobResult {
 
 /// What a coordinator must not forget beside ledger and checkpoints, in files of the run folder, each written
 /// atomically: `evaluations.json` and `result.json`. What cannot be read is an Error corrupted that names the file.
+/// Not thread-safe, but for the writing itself.
 class JobFiles {
  public:
+  /// Writes one of the files as it is to be now; on any thread, in the order in which they were given.
+  /// @throws Error as write_atomically does.
+  using Write = std::function<void()>;
+
   JobFiles(FileSystem& files, std::string folder);
 
   const std::vector<MeasuredVersion>& measured() const { return measured_; }
   const MeasuredVersion* find(std::uint64_t step, const std::string& split) const;
-  /// Again for the same version and split: nothing.
-  void add(MeasuredVersion measured);
+  /// Again for the same version and split: nothing changes.
+  [[nodiscard]] Write add(MeasuredVersion measured);
 
   const std::optional<JobResult>& result() const { return result_; }
-  void set_result(JobResult result);
+  [[nodiscard]] Write set_result(JobResult result);
 
  private:
+  Write writes(const char* name, std::string text) const;
+
   FileSystem& files_;
   std::string folder_;
   std::vector<MeasuredVersion> measured_;

@@ -115,7 +115,7 @@ void JobRun::start() {
       [this](PreparedJob job) {
         job_ = std::move(job);
         end_stage(Stage::prepare, job_->report);
-        train();
+        note_data();
       },
       [this](const std::exception_ptr& thrown) { fail_if_final(thrown); });
   preparation_->start();
@@ -130,14 +130,14 @@ void JobRun::fail_if_final(const std::exception_ptr& thrown) {
   }
 }
 
-bool JobRun::write(const std::function<void()>& what) {
-  try {
-    what();
-    return true;
-  } catch (const Error&) {
-    fail_if_final(std::current_exception());
-    return false;
-  }
+void JobRun::write(std::string label, std::function<void()> what, std::function<void()> then) {
+  context_.executor({.name = "files"})
+      .run_as(
+          std::move(label), std::move(what),
+          [this, then = std::move(then)] {
+            if (!ended_) then();
+          },
+          [this](const std::exception_ptr& thrown) { fail_if_final(thrown); });
 }
 
 void JobRun::fail(const std::string& reason) {
@@ -147,13 +147,17 @@ void JobRun::fail(const std::string& reason) {
   listener_.on_failed(reason, training_ ? training_->version().value_or(0) : 0);
 }
 
+/// Where the audit finds the data.
+void JobRun::note_data() {
+  write(
+      "note where the data is",
+      [path = options_.folder + "/prepared", pointer = job_->data_folder + '\n'] {
+        write_atomically(posix_files(), path, std::as_bytes(std::span{pointer}));
+      },
+      [this] { train(); });
+}
+
 void JobRun::train() {
-  const std::string pointer = job_->data_folder + '\n';
-  if (!write([&] {
-        write_atomically(posix_files(), options_.folder + "/prepared",
-                         std::as_bytes(std::span{pointer}));
-      }))
-    return;
   if (const auto& result = files_.result()) return end(*result);
   evaluation_.emplace(
       context_, job_->data_folder, or_empty(options_.sections.evaluate), job_->evaluate.parts,
@@ -295,12 +299,16 @@ void JobRun::measured(const EvaluationOrder& order, const Metrics& metrics) {
     served_has_ = metrics.values;
     return look_for_end();
   }
-  if (!write([&] { files_.add({order.step, order.split, metrics.values}); })) return;
   std::vector<std::pair<std::string, double>> shown;
   for (const std::string& name : job_->evaluate.metrics)
     shown.emplace_back(name, metrics.value(name));
-  listener_.tell(Evaluated{order.split, order.step, std::move(shown)});
-  look_for_end();
+  ++noting_;
+  write("note what was measured", files_.add({order.step, order.split, metrics.values}),
+        [this, order, shown = std::move(shown)] {
+          --noting_;
+          listener_.tell(Evaluated{order.split, order.step, shown});
+          look_for_end();
+        });
 }
 
 void JobRun::not_measured(const EvaluationOrder& order, const std::string& reason) {
@@ -368,7 +376,7 @@ std::optional<std::vector<std::uint64_t>> JobRun::needed() const {
 }
 
 void JobRun::look_for_end() {
-  if (ended_ || !looked_) return;
+  if (ended_ || !looked_ || noting_ > 0) return;
   const auto version = chosen();
   if (!version) return;
   if (!training_stopped_) {
@@ -418,10 +426,9 @@ void JobRun::decide_gate(std::uint64_t version,
                 serialization::read_checkpoint(posix_files(), folder).manifest.state_hash);
           },
           [this, version, passed = why.empty(), text](const std::string& hash) {
-            if (write([&] {
-                  files_.set_result({version, checkpoint(version), hash, passed, text});
-                }))
-              end(*files_.result());
+            write("note the result",
+                  files_.set_result({version, checkpoint(version), hash, passed, text}),
+                  [this] { end(*files_.result()); });
           },
           [this](const std::exception_ptr& thrown) { fail_if_final(thrown); });
 }

@@ -79,9 +79,10 @@ class JobRun {
   void end_stage(Stage stage, std::string summary);
   /// Ends the job with what was thrown, if that stays so (ends_job). @throws it else.
   void fail_if_final(const std::exception_ptr& thrown);
-  /// Whether a file could be written; else the job has failed.
-  bool write(const std::function<void()>& what);
+  /// Writes a file on an executor, in the order of calls; then goes on with `then`, unless the job has ended meanwhile.
+  void write(std::string label, std::function<void()> what, std::function<void()> then);
   void fail(const std::string& reason);
+  void note_data();
   void train();
   void admit(const JobMember& member);
   void open_data(const JobMember& member);
@@ -122,6 +123,7 @@ class JobRun {
   std::map<Stage, TimePoint> stage_began_;
   TimePoint news_at_{};
   std::uint64_t steps_since_news_ = 0;
+  unsigned noting_ = 0;  // measurements that are not on the disk yet, and nothing is decided by
   bool looked_ = false, training_stopped_ = false, deciding_ = false, ended_ = false;
   bool retired_ = false;
 };
