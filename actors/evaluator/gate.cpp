@@ -52,7 +52,11 @@ std::optional<Gate::Condition> read_condition(std::string_view text,
                          suggestion(metric, known));
       return std::nullopt;
     }
-    return Gate::Condition{std::string{metric}, comparison, std::get<double>(*value)};
+    const double number = std::get<double>(*value);
+    const bool from_below = comparison == Comparison::at_least || comparison == Comparison::above;
+    if (larger_is_better(metric) && (from_below ? number > 1.0 : number < 0.0))
+      return fault("expected what a metric from 0 to 1 can reach");
+    return Gate::Condition{std::string{metric}, comparison, number};
   }
   return fault("expected METRIC >= NUMBER, or >, <=, <");
 }

@@ -34,8 +34,9 @@ class Checks {
     const auto data = read<DataSpec>(
         "data", [this](SpecReader& section) { return read_data_spec(section, {}, formats_); });
     if (!data) return {};
-    check_evaluate(*data);
+    const auto evaluate = check_evaluate(*data);
     const auto preprocess = check_preprocess(*data);
+    if (evaluate && preprocess) check_gate(*data, *preprocess, *evaluate);
     if (preprocess) check_model_fits(*data, *preprocess);
     return std::move(problems_);
   }
@@ -72,9 +73,20 @@ class Checks {
     return spec;
   }
 
-  void check_evaluate(const DataSpec& data) {
-    read_together("evaluate", read_evaluate_of_any_task,
-                  [&](SpecReader& section) { return read_evaluate(section, data.classes); });
+  std::optional<EvaluateSpec> check_evaluate(const DataSpec& data) {
+    return read_together("evaluate", read_evaluate_of_any_task,
+                         [&](SpecReader& section) { return read_evaluate(section, data.classes); });
+  }
+
+  /// Else it would be known only when all is trained that nothing can pass.
+  void check_gate(const DataSpec& data, const PreprocessSpec& preprocess,
+                  const EvaluateSpec& evaluate) {
+    if (evaluate.gate.conditions.empty() || data.test || preprocess.validation > 0 ||
+        preprocess.test > 0)
+      return;
+    problems_.push_back({"/evaluate/gate",
+                         "expected records to measure it on, got neither test files nor a "
+                         "preprocess/split above 0"});
   }
 
   std::optional<PreprocessSpec> check_preprocess(const DataSpec& data) {

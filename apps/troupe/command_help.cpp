@@ -25,7 +25,7 @@ Exit code: 0 done, 1 the config has problems, 2 bad usage.
 )"},
     {"run", R"(usage: troupe run FILE [OPTION]…
 
-Runs a config: its job until it ends, or what it serves until SIGINT or SIGTERM. In mid-training these save first.
+Runs a config: its job until it ends, or what it serves until SIGINT, SIGTERM or SIGHUP. In mid-training these save first.
   --set A.B=V                       changes one value of the config
   --resume                          goes on with the newest run of that name, which must be of the same job
   --new-machine                     with --resume: also where the job's bits are others from there on; it is noted

@@ -102,6 +102,7 @@ int run(const Words& words, runtime::Registry& registry) {
 int run_config(const char* command, const Arguments& arguments, runtime::NodeConfig config,
                const std::string& file, const runtime::Registry& registry,
                const std::string& resume) {
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read the progress is gone; the job goes on
   actors::PipelineOptions options;
   options.node = node_options(arguments, config.name);
   options.runs = arguments.find("--runs").value_or(options.runs);

@@ -21,6 +21,9 @@ SignalWatch::SignalWatch(std::function<void(int)> told) {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  struct sigaction hang_up {};
+  if (::sigaction(SIGHUP, nullptr, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN)
+    sigaddset(&set, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signals_ = FileDescriptor{::signalfd(-1, &set, SFD_CLOEXEC)};
   end_ = FileDescriptor{::eventfd(0, EFD_CLOEXEC)};

@@ -7,7 +7,7 @@
 
 namespace troupe::runtime {
 
-/// Turns SIGINT and SIGTERM into calls while it lives. They are blocked in the thread that makes it, and so in all
+/// Turns SIGINT, SIGTERM and, unless it is ignored as nohup has it, SIGHUP into calls while it lives. They are blocked in the thread that makes it, and so in all
 /// threads that this one starts later: make it before those.
 class SignalWatch {
  public:

@@ -136,6 +136,10 @@ def test_node(folder):
     expect(code == 0 and "the trace was not written" in error, f"a trace that cannot be written: {code} {error[-200:]}")
 
     node = Running(folder, PIPELINES / "hello.yaml")
+    node.process.send_signal(signal.SIGHUP)
+    expect(node.end()[0] == 0, "so does a terminal that is closed")
+
+    node = Running(folder, PIPELINES / "hello.yaml")
     node.process.kill()
     node.end()
     node = Running(folder, PIPELINES / "hello.yaml")  # over what the killed one left

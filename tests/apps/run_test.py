@@ -139,12 +139,24 @@ def test_bad_input(folder):
             expect(f"{file}:" in error and not list(folder.glob(f"runs-{name}/*")), f"{name}: a place, and no run folder: {error}")
 
 
+def test_reader_gone(folder):
+    process = start(folder, *digits())
+    process.stdout.readline()
+    process.stdout.close()
+    code = process.wait(DEADLINE)
+    error = process.stderr.read()
+    process.stderr.close()
+    expect(code == 0 and result_of(folder)["gate_passed"], f"a job goes on when nobody reads its progress: {code} {error}")
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         whole = test_whole(pathlib.Path(name))
         test_commands(pathlib.Path(name), whole)
     with tempfile.TemporaryDirectory() as name:
         test_interrupted(pathlib.Path(name), whole)
+    with tempfile.TemporaryDirectory() as name:
+        test_reader_gone(pathlib.Path(name))
     with tempfile.TemporaryDirectory() as name:
         test_bad_input(pathlib.Path(name))
     sys.exit(1 if failures else 0)

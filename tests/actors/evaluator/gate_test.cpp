@@ -60,6 +60,18 @@ TEST_CASE("gate: what does not fit is said, and never passed over") {
   }
 }
 
+TEST_CASE("gate: a bound that a share cannot reach is told before anything is trained") {
+  std::vector<std::string> problems;
+  read_gate("accuracy >= 97", known, problems);
+  CHECK(problems == std::vector<std::string>{
+                        "expected what a metric from 0 to 1 can reach, got 'accuracy >= 97'"});
+  problems.clear();
+  read_gate("accuracy > 1 and loss <= 97 and f1_macro >= 0", known, problems);
+  CHECK(problems.empty());
+  read_gate("f1_macro < -0.5", known, problems);
+  CHECK(problems.size() == 1);
+}
+
 TEST_CASE("gate: all conditions must hold, each at its border") {
   const Gate gate = read("accuracy >= 0.9 and loss < 0.5");
   CHECK(failures(gate, measured(0.9, 0.4)).empty());

@@ -40,6 +40,17 @@ TEST_CASE("Section checks: what fits is no problem") {
                  "evaluate: {metrics: [accuracy], gate: accuracy > 0.5}\n") == "");
 }
 
+TEST_CASE("Section checks: a gate that nothing could pass is told before anything is trained") {
+  const std::string none = "preprocess: {split: {validation: 0, test: 0}}\n";
+  CHECK(problems(head + none + fits + "evaluate: {gate: accuracy > 0.5}\n") ==
+        "c:6:18: evaluate/gate: expected records to measure it on, got neither test files nor a "
+        "preprocess/split above 0\n");
+  CHECK(problems(head + none + fits) == "");
+  CHECK(problems(head + fits + "evaluate: {gate: accuracy >= 97}\n") ==
+        "c:5:18: evaluate/gate: expected what a metric from 0 to 1 can reach, got 'accuracy >= "
+        "97'\n");
+}
+
 TEST_CASE("Section checks: each section's own problems are told together, by line") {
   CHECK(problems("name: n\n"
                  "data: {format: csb, train: {file: x}, classes: 3}\n"
