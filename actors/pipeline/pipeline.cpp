@@ -91,6 +91,7 @@ struct Pipeline::State {
   std::vector<std::string> hanging;
   bool has_job = false, serves = false;
   std::optional<RunFolder> folder;
+  bool fresh = false;  // the folder was made by this run
 
   /// Where what is served outlives a run.
   std::string serving_folder() const {
@@ -102,6 +103,8 @@ struct Pipeline::State {
   void make_run_folder();
   void make_serving_folder();
   void add_observer();
+  void start();
+  void give_up();
   RunResult follow();
 };
 
@@ -140,11 +143,10 @@ void Pipeline::observe(std::function<void(const TimedEvent&)> told) {
 
 void Pipeline::State::make_run_folder() {
   FileSystem& files = posix_files();
-  std::filesystem::create_directories(options.runs);
   const std::string fingerprint = job_fingerprint(config, registry);
   std::optional<std::string> old;
   if (options.resume) {
-    old = RunFolder::find_latest(files, options.runs, config.name);
+    old = RunFolder::find_to_resume(files, options.runs, config.name, fingerprint);
     if (!old)
       throw Error{ErrorCode::bad_input, options.runs + ": expected a run of \"" + config.name +
                                             "\" to go on with, found none"};
@@ -170,6 +172,7 @@ void Pipeline::State::make_run_folder() {
       facts.push_back({key, value});
     description.machine = machine_json(facts);
     folder.emplace(RunFolder::create(files, options.runs, description));
+    fresh = true;
   }
   set_parameters(config.root, "coordinator",
                  {{"run_folder", std::filesystem::absolute(folder->path()).string()},
@@ -257,24 +260,46 @@ RunResult Pipeline::State::follow() {
   return result;
 }
 
-RunResult Pipeline::run() {
-  State& state = *state_;
-  if (state.has_job) state.make_run_folder();
-  if (state.has_job && state.options.exit_when_trained) {
+void Pipeline::State::start() {
+  if (has_job) make_run_folder();
+  if (has_job && options.exit_when_trained) {
     // Nothing is served, so no port is opened.
-    std::erase_if(state.config.root.children, [](const ChildSpec& child) {
+    std::erase_if(config.root.children, [](const ChildSpec& child) {
       return child.supervisor && has_type(*child.supervisor, "deployer");
     });
-    set_parameters(state.config.root, "coordinator", {{"deployer", ""}});
-  } else if (state.serves) {
-    state.make_serving_folder();
+    set_parameters(config.root, "coordinator", {{"deployer", ""}});
+  } else if (serves) {
+    make_serving_folder();
   }
-  if (state.has_job || state.serves) state.add_observer();
+  if (has_job || serves) add_observer();
+  if (has_job) node->share("versions", versions_bytes());
+  node->start(config.root);
+}
+
+/// A start that failed leaves no run that `resume` would go on with.
+void Pipeline::State::give_up() {
+  hanging = node->stop();
+  if (fresh && hanging.empty()) {
+    try {
+      folder->discard();
+    } catch (const Error&) {  // the first failure is the one to tell
+    }
+  }
+  folder.reset();
+}
+
+RunResult Pipeline::run() {
+  State& state = *state_;
   NodeOptions options = state.options.node;
   options.name = state.config.name;
+  // Before anything is written: another node of that name refuses it.
   state.node = std::make_unique<Node>(options, state.registry);
-  if (state.has_job) state.node->share("versions", versions_bytes());
-  state.node->start(state.config.root);
+  try {
+    state.start();
+  } catch (...) {
+    state.give_up();
+    throw;
+  }
   RunResult result = state.follow();
   state.folder.reset();  // its lock too: another may go on with it
   return result;

@@ -67,7 +67,7 @@ class Pipeline {
   void observe(std::function<void(const TimedEvent&)> told);
 
   /// Makes the run folder, starts the node, and returns when the job has ended, stop() was called, or the node ended, by a
-  /// signal for instance. A config with a `deploy` section goes on until then.
+  /// signal for instance. A config with a `deploy` section goes on until then. A start that fails leaves no run folder.
   /// @throws Error as Node and RunFolder do.
   RunResult run();
 

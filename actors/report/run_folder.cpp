@@ -7,6 +7,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/name.hpp"
+#include "serialization/checkpoint.hpp"
 
 namespace troupe::actors {
 namespace {
@@ -56,6 +57,33 @@ std::uint64_t number_of(std::string_view folder, std::string_view name) {
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
   const bool whole = error == std::errc{} && end == digits.data() + digits.size();
   return whole && digits[0] != '0' && n < UINT64_MAX ? n : 0;
+}
+
+bool has_checkpoint(FileSystem& files, const std::string& run) {
+  const std::string folder = run + "/checkpoints";
+  return files.kind(folder) == PathKind::folder &&
+         !serialization::checkpoint_steps(files, folder).empty();
+}
+
+bool has_begun(FileSystem& files, const std::string& run) {
+  return files.kind(run + "/ledger") != PathKind::none || has_checkpoint(files, run);
+}
+
+/// Of the runs of that name that were finished, and that `counts` says yes to, the path of the one with the largest n.
+template <class Counts>
+std::optional<std::string> find_newest(FileSystem& files, const std::string& root,
+                                       std::string_view name, Counts&& counts) {
+  std::optional<std::string> latest;
+  std::uint64_t most = 0;
+  if (files.kind(root) != PathKind::folder) return latest;
+  for (const std::string& folder : files.list(root)) {
+    const std::uint64_t n = number_of(folder, name);
+    const std::string path = root + '/' + folder;
+    if (n <= most || files.kind(path + "/job.json") != PathKind::file || !counts(folder)) continue;
+    most = n;
+    latest = path;
+  }
+  return latest;
 }
 
 void check(const RunDescription& run) {
@@ -146,16 +174,26 @@ RunFolder RunFolder::open_for_resume(FileSystem& files, const std::string& path,
 
 std::optional<std::string> RunFolder::find_latest(FileSystem& files, const std::string& root,
                                                   std::string_view name) {
-  std::optional<std::string> latest;
-  std::uint64_t most = 0;
-  if (files.kind(root) != PathKind::folder) return latest;
-  for (const std::string& folder : files.list(root)) {
-    const std::uint64_t n = number_of(folder, name);
-    if (n <= most || files.kind(root + '/' + folder + "/job.json") != PathKind::file) continue;
-    most = n;
-    latest = root + '/' + folder;
-  }
-  return latest;
+  return find_newest(files, root, name, [](const std::string&) { return true; });
+}
+
+std::optional<std::string> RunFolder::find_to_resume(FileSystem& files, const std::string& root,
+                                                     std::string_view name,
+                                                     std::string_view fingerprint) {
+  const std::optional<std::string> latest = find_latest(files, root, name);
+  if (!latest || has_begun(files, *latest)) return latest;
+  const std::string_view shown = fingerprint.substr(0, shown_digits);
+  const auto begun = find_newest(files, root, name, [&](const std::string& folder) {
+    return folder.compare(name.size() + 1, shown_digits, shown) == 0 &&
+           has_begun(files, root + '/' + folder);
+  });
+  return begun ? begun : latest;
+}
+
+void RunFolder::discard() {
+  if (has_checkpoint(*files_, path_)) return;
+  remove_all(*files_, path_);
+  files_->sync_folder(parent_folder(path_));
 }
 
 std::string RunFolder::config() const {

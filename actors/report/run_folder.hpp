@@ -44,6 +44,11 @@ class RunFolder {
   /// The run of that name with the largest n; none if there is none.
   static std::optional<std::string> find_latest(FileSystem& files, const std::string& root,
                                                 std::string_view name);
+  /// The run of that name to go on with: the latest. Where that has not begun, as it has neither ledger nor checkpoint, it
+  /// is the latest of the same job that has, if there is one.
+  static std::optional<std::string> find_to_resume(FileSystem& files, const std::string& root,
+                                                   std::string_view name,
+                                                   std::string_view fingerprint);
 
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }
@@ -51,6 +56,8 @@ class RunFolder {
   /// The job as resolved: JSON on one line.
   const std::string& job() const { return job_; }
   std::string config() const;
+  /// Removes a run whose start failed, unless it has a checkpoint. Nobody writes there any more.
+  void discard();
   std::string ledger_path() const { return path_ + "/ledger"; }
   std::string checkpoints_path() const { return path_ + "/checkpoints"; }
   std::string logs_path() const { return path_ + "/logs"; }

@@ -27,7 +27,7 @@ Exit code: 0 done, 1 the config has problems, 2 bad usage.
 
 Runs a config: its job until it ends, or what it serves until SIGINT, SIGTERM or SIGHUP. In mid-training these save first.
   --set A.B=V                       changes one value of the config
-  --resume                          goes on with the newest run of that name, which must be of the same job
+  --resume                          goes on with the newest run of that name that has begun; it must be of the same job
   --new-machine                     with --resume: also where the job's bits are others from there on; it is noted
   --runs FOLDER                     where run folders are made (runs)
   --prepared FOLDER                 where prepared data is kept (prepared)

@@ -60,6 +60,7 @@ struct Node::State {
   NodeCore core;
   std::unique_ptr<Ticker> ticker;
   std::atomic<std::uint64_t> root{0};
+  std::atomic<bool> stop_asked{false};  // by a signal perhaps, before there was a root
   std::uint64_t watch = 0;
   std::mutex mutex;
   std::condition_variable changed;
@@ -91,6 +92,7 @@ Node::Node(NodeOptions options, const Registry& registry) : options_{std::move(o
 
 void Node::ask_root_to_stop() {
   if (!state_) return;
+  state_->stop_asked = true;
   const std::uint64_t root = state_->root.load();
   if (root != 0) state_->core.stop(root_path, root);
 }
@@ -113,6 +115,7 @@ void Node::start(const SupervisorSpec& root, Duration within) {
   shown.since = state.clock.now();
   state.core.names().intern(root_path).set_status(shown);
   state.core.start(spec, root_path, state.root);
+  if (state.stop_asked) ask_root_to_stop();
   std::unique_lock lock{state.mutex};
   const bool settled =
       state.changed.wait_for(lock, within, [&state] { return state.up || state.exit.has_value(); });

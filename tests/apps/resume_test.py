@@ -3,9 +3,11 @@
 usage: resume_test.py TROUPE PIPELINES
 """
 import contextlib
+import fcntl
 import json
 import pathlib
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -100,6 +102,33 @@ def test_kept(folder, whole):
     expect({50, STEPS} <= kept and not {25, 75} & kept, f"and was kept for that: {kept}")
 
 
+def test_refused_start(folder, whole):
+    """A start that fails leaves no run that a resume would take for the one to go on with."""
+    runs = folder / "refused"
+    run = cut_back(whole, runs, 50)
+    serving = ["run", str(PIPELINES / "digits.yaml"), *EVERY, "--runs", str(runs), "--log-level", "off"]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        # Long enough for the start to fail before there is a checkpoint.
+        code, _, error = call(folder, *serving, "--set", f"deploy.listen={listen}", "--set", "train.epochs=100000", "--set",
+                              "train.checkpoint_every=1000000", "--set", "evaluate.every=1000000 steps")
+        expect(code == 1 and listen in error, f"a port that is taken: {code} {error}")
+    expect(saved(run) == [25, 50] and not list(runs.glob("digits-*-2")), f"leaves the runs as they were: {list(runs.iterdir())}")
+    with open(folder / "troupe/digits.sock.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as a running node does
+        code, _, error = call(folder, *digits(runs))
+        expect(code == 2 and "in use" in error, f"a second one of the name: {code} {error}")
+    expect(not list(runs.glob("digits-*-2")), f"leaves no run either: {list(runs.iterdir())}")
+    # What such a start left in earlier days.
+    began = ["ledger", "evaluations.json", *(f"step-{step:012}" for step in (25, 50))]
+    shutil.copytree(run, run.with_name(run.name[:-1] + "2"), ignore=lambda *_: began)
+    code, out, error = call(folder, *digits(runs, "--resume"))
+    expect(code == 0 and "step=50" in error, f"it goes on where the run stands that has begun: {code} {error}")
+    expect((run / "result.json").exists() and result_of(runs)["state_hash"] == result_of(whole)["state_hash"], "to the same bits")
+
+
 def test_new_machine(folder, whole):
     machine = json.loads((run_of(whole) / "machine.json").read_text())
     expect(len(machine.get("probe", "")) == 32, f"the probe is on record: {machine}")
@@ -186,6 +215,7 @@ if __name__ == "__main__":
         home = pathlib.Path(name)
         made = test_each_checkpoint(home)
         test_kept(home, made)
+        test_refused_start(home, made)
         test_new_machine(home, made)
         test_full_disk(home, made)
     sys.exit(1 if failures else 0)

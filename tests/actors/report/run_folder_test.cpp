@@ -73,6 +73,42 @@ TEST_CASE("RunFolder: runs of a name are numbered, and the latest is found") {
   CHECK(RunFolder::create(disk, "/runs", mnist, no_lock).path() == "/runs/mnist-01234567-11");
 }
 
+TEST_CASE("RunFolder: a run that has not begun is passed over where an older one of its job has") {
+  FileDouble disk;
+  const auto found = [&] {
+    return RunFolder::find_to_resume(disk, "/runs", "mnist", mnist.fingerprint);
+  };
+  CHECK_FALSE(found());
+  RunDescription other = mnist;
+  other.fingerprint = "ffffffffff";
+  RunFolder::create(disk, "/runs", mnist, no_lock);
+  RunFolder::create(disk, "/runs", mnist, no_lock);
+  RunFolder::create(disk, "/runs", other, no_lock);
+  RunFolder::create(disk, "/runs", mnist, no_lock);
+  CHECK(found() == "/runs/mnist-01234567-4");  // none has
+  write_atomically(disk, "/runs/mnist-ffffffff-3/ledger", test::as_bytes("x"));
+  CHECK(found() == "/runs/mnist-01234567-4");  // one of another job has
+  write_atomically(disk, "/runs/mnist-01234567-1/ledger", test::as_bytes("x"));
+  CHECK(found() == "/runs/mnist-01234567-1");
+  disk.create_folder("/runs/mnist-01234567-2/checkpoints/step-000000000005");
+  CHECK(found() == "/runs/mnist-01234567-2");
+  RunFolder::create(disk, "/runs", other, no_lock);
+  write_atomically(disk, "/runs/mnist-ffffffff-5/ledger", test::as_bytes("x"));
+  CHECK(found() == "/runs/mnist-ffffffff-5");  // which open_for_resume refuses
+}
+
+TEST_CASE("RunFolder: a start that failed leaves nothing, unless there is a checkpoint") {
+  FileDouble disk;
+  RunFolder made = RunFolder::create(disk, "/runs", mnist, no_lock);
+  write_atomically(disk, made.ledger_path(), test::as_bytes("x"));
+  made.discard();
+  CHECK(disk.list("/runs").empty());
+  made = RunFolder::create(disk, "/runs", mnist, no_lock);
+  disk.create_folder(made.checkpoints_path() + "/step-000000000005");
+  made.discard();
+  CHECK(disk.list("/runs") == std::vector<std::string>{"mnist-01234567-1"});
+}
+
 TEST_CASE("RunFolder: another job's run, and what is none, is refused") {
   FileDouble disk;
   const std::string path = RunFolder::create(disk, "/runs", mnist, no_lock).path();

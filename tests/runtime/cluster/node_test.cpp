@@ -7,8 +7,10 @@
 #include <thread>
 
 #include "runtime/base/error.hpp"
+#include "runtime/control/control_client.hpp"
 #include "tests/support/deliberate_leak.hpp"
 #include "tests/support/node_fixture.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace troupe;
 using namespace troupe::runtime;
@@ -47,6 +49,22 @@ TEST_CASE_FIXTURE(NodeFixture, "Node: a tree whose children cannot start says wh
   } catch (const Error& error) {
     CHECK(std::string{error.what()}.find("it refuses to be made") != std::string::npos);
   }
+}
+
+TEST_CASE("Node: who asks it to stop before its tree has started is heard") {
+  const TemporaryFolder folder;
+  NodeOptions options;
+  options.log_descriptor = -1;
+  options.control = folder.path() + "/node.sock";
+  const Registry registry = test_registry();
+  Node node{options, registry};
+  ControlClient{*options.control, 20s}.request(R"({"command": "stop"})", 20s);
+  SupervisorSpec root;
+  root.children = {child("a")};
+  node.start(root);
+  const std::optional<Exit> exit = node.wait(20s);
+  REQUIRE(exit);
+  CHECK_FALSE(exit->abnormal());
 }
 
 TEST_CASE_FIXTURE(NodeFixture, "Node: a silent actor costs its asker no more than the deadline") {
