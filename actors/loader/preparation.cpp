@@ -127,9 +127,6 @@ std::size_t Preparation::DigestHash::operator()(const Xxh3Digest& digest) const 
 Preparation::Preparation(FileSystem& files, const RawData& raw, std::uint64_t seed,
                          std::string folder)
     : files_{files}, raw_{raw}, seed_{seed}, folder_{std::move(folder)}, parts_{raw_parts(raw)} {
-  if (files_.kind(folder_) != PathKind::none) {
-    throw Error{ErrorCode::bad_input, folder_ + ": expected a free name, got one that is taken"};
-  }
   // Whatever is wrong with the transforms is said before the data is read.
   for (const ChainUse use : {ChainUse::training, ChainUse::evaluation, ChainUse::measuring}) {
     raw_chain(raw.preprocess(), raw.layout().shape, raw.layout().dtype, gpu::Normalize{}, use);
@@ -289,10 +286,26 @@ void Preparation::finish(std::span<const MeasuredPart> measured) {
     file->sync();
   }
   files_.sync_folder(working_);
-  files_.rename(working_, folder_);
-  working_ = folder_;
+  publish();
+}
+
+void Preparation::publish() {
+  bool published = false;
+  try {
+    files_.rename(working_, folder_);
+    published = true;
+    working_ = folder_;
+  } catch (const Error&) {
+    if (files_.kind(folder_) != PathKind::folder) throw;
+    // Another process was faster; what was made here goes with this object.
+    const std::string there = PreparedData::open(files_, folder_).fingerprint();
+    if (there != manifest_.fingerprint) {
+      throw Error{ErrorCode::corrupted,
+                  folder_ + ": expected data " + manifest_.fingerprint + ", got data " + there};
+    }
+  }
   files_.sync_folder(parent_folder(folder_));
-  finished_ = true;
+  finished_ = published;
 }
 
 std::string prepare(FileSystem& files, const DataSpec& data, const PreprocessSpec& preprocess,

@@ -32,7 +32,8 @@ std::string prepared_name(const DataSpec& data, const PreprocessSpec& preprocess
 /// under a temporary name. Holds no records, but where duplicates are dropped a hash of each. Not thread-safe.
 class Preparation {
  public:
-  /// @param folder where the data will be. @throws Error bad_input if that name is taken; as the file system does.
+  /// @param folder where the data will be, unless another process that prepares the same puts it there first.
+  /// @throws Error as the file system does.
   Preparation(FileSystem& files, const RawData& raw, std::uint64_t seed, std::string folder);
   /// Removes what is not finished.
   ~Preparation();
@@ -52,7 +53,8 @@ class Preparation {
   std::string training_file() const;
   std::uint64_t training_records() const { return counts_[0]; }
   /// Writes the manifest, syncs, and gives the folder its name. `measured` of all parts of the training split, in
-  /// order. It lasts when this returns.
+  /// order. It lasts when this returns. What another process has put there meanwhile is verified, and stays.
+  /// @throws Error corrupted if that does not verify, or is something else.
   void finish(std::span<const MeasuredPart> measured);
 
  private:
@@ -62,6 +64,7 @@ class Preparation {
   void quarantine(const RawSource& source, const Rejection& rejection);
   void check_rejected() const;
   std::string fingerprint() const;
+  void publish();
 
   struct DigestHash {
     std::size_t operator()(const serialization::Xxh3Digest& digest) const;

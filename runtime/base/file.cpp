@@ -1,6 +1,9 @@
 #include "runtime/base/file.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <functional>
 
@@ -31,9 +34,12 @@ std::string parent_folder(const std::string& path) {
 }
 
 std::string temporary_name(FileSystem& files, const std::string& path) {
-  for (std::uint64_t number = 0;; ++number) {
+  // Another process or thread that looks for one at this moment gets another name.
+  static std::atomic<std::uint32_t> next{0};
+  const std::uint64_t process = static_cast<std::uint64_t>(::getpid()) << 32;
+  for (;;) {
     std::string name = path;
-    name.append(temporary_mark).append(std::to_string(number));
+    name.append(temporary_mark).append(std::to_string(process + next++));
     if (files.kind(name) == PathKind::none) return name;
   }
 }

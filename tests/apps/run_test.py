@@ -116,6 +116,17 @@ def test_commands(folder, whole):
     expect(code == 1 and "problem: " in out, f"a damaged ledger is a problem: {code} {out} {error}")
 
 
+def test_at_once(folder):
+    """Runs that prepare the same data at the same time: one of them is first, the others take what it made."""
+    short = ["--set", "train.epochs=1", "--set", "evaluate.gate=accuracy >= 0", "--log-level", "off"]
+    for attempt in range(4):
+        runs = [start(folder, *digits("--prepared", f"prepared-{attempt}", "--set", f"name=at-once-{number}", *short)) for number in range(3)]
+        for code, _, error in map(end, runs):
+            expect(code == 0, f"both go well: {code} {error}")
+        made = [path.name for path in (folder / f"prepared-{attempt}").iterdir()]
+        expect(len(made) == 1 and ".tmp" not in made[0], f"what is prepared is there once: {made}")
+
+
 def test_bad_input(folder):
     text = (PIPELINES / "digits.yaml").read_text()
     data = PIPELINES / "data/optdigits.csv.gz"
@@ -157,6 +168,8 @@ if __name__ == "__main__":
         test_interrupted(pathlib.Path(name), whole)
     with tempfile.TemporaryDirectory() as name:
         test_reader_gone(pathlib.Path(name))
+    with tempfile.TemporaryDirectory() as name:
+        test_at_once(pathlib.Path(name))
     with tempfile.TemporaryDirectory() as name:
         test_bad_input(pathlib.Path(name))
     sys.exit(1 if failures else 0)

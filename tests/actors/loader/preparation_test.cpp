@@ -35,6 +35,17 @@ float feature(const PreparedData& data, Split split, std::uint64_t i, std::size_
   return value;
 }
 
+/// Gives a preparation all its parts. @return what finish() wants.
+std::vector<MeasuredPart> fill(Preparation& preparation, FileSystem& files, const RawData& raw) {
+  for (const RawPart part : raw_parts(raw)) preparation.add(clean_part(raw, part, {}));
+  preparation.close_records();
+  const FileBytes training = files.map(preparation.training_file());
+  std::vector<MeasuredPart> measured;
+  for (std::uint32_t i = 0; i < parts_of(preparation.training_records()); ++i)
+    measured.push_back(measure_part(raw.layout(), raw.preprocess(), training.span(), i));
+  return measured;
+}
+
 std::uint64_t total(const PreparedData& data) {
   return data.size(Split::train) + data.size(Split::validation) + data.size(Split::test);
 }
@@ -217,6 +228,33 @@ TEST_CASE("parts that are mapped in any order give the same bytes") {
       CHECK((text_of(elsewhere, std::string{"/p"} + name) == text_of(files, folder + name)));
     }
   }
+}
+
+TEST_CASE("of several that prepare the same at once, the later ones take what is there") {
+  FileDouble files;
+  const CsvCase from{many_records(40)};
+  const RawData raw{from.data, from.preprocess("{}")};
+  {
+    Preparation first{files, raw, 1, "/p"}, second{files, raw, 1, "/p"};
+    const std::vector<MeasuredPart> measured = fill(first, files, raw);
+    fill(second, files, raw);
+    first.finish(measured);
+    Preparation third{files, raw, 1, "/p"};  // it looked before the first was done
+    fill(third, files, raw);
+    second.finish(measured);
+    third.finish(measured);
+  }
+  CHECK(files.list("/") == std::vector<std::string>{"p"});
+  CHECK(total(PreparedData::open(files, "/p")) == 40);
+  {
+    Preparation late{files, raw, 1, "/p"};
+    const std::vector<MeasuredPart> measured = fill(late, files, raw);
+    std::string records = text_of(files, "/p/train.records");
+    records.front() = static_cast<char>(records.front() ^ 1);
+    write_atomically(files, "/p/train.records", as_bytes(records));
+    CHECK(code_of([&] { late.finish(measured); }) == ErrorCode::corrupted);
+  }
+  CHECK(files.list("/") == std::vector<std::string>{"p"});
 }
 
 TEST_CASE("parts out of order, and too few, are refused") {

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/base/error.hpp"
@@ -132,13 +133,37 @@ TEST_CASE("FileSystem: names beside a path") {
   CHECK(parent_folder("/a") == "/");
   CHECK(parent_folder("a") == ".");
   FileDouble disk;
-  CHECK(temporary_name(disk, "/a") == "/a.tmp0");
-  put(disk, "/a.tmp0", "left behind");
-  CHECK(temporary_name(disk, "/a") == "/a.tmp1");
+  const std::string first = temporary_name(disk, "/a");
+  CHECK(first.starts_with("/a.tmp"));
+  CHECK(is_temporary_name(first));
+  CHECK(temporary_name(disk, "/a") != first);  // though nobody has made it yet
   CHECK(is_temporary_name("a.tmp12"));
   CHECK_FALSE(is_temporary_name("a.tmp"));
   CHECK_FALSE(is_temporary_name("a.tmp1x"));
   CHECK_FALSE(is_temporary_name("tmp1"));
+}
+
+TEST_CASE("FileSystem: two processes never get one temporary name") {
+  std::array<int, 2> ends{};
+  REQUIRE(pipe(ends.data()) == 0);
+  FileDouble disk;
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const std::string name = temporary_name(disk, "/a");
+    _exit(write(ends[1], name.data(), name.size()) == static_cast<ssize_t>(name.size()) ? 0 : 1);
+  }
+  close(ends[1]);
+  std::array<char, 100> told{};
+  const ssize_t got = read(ends[0], told.data(), told.size());
+  close(ends[0]);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+  REQUIRE(got > 0);
+  const std::string name{told.data(), static_cast<std::size_t>(got)};
+  CHECK(is_temporary_name(name));
+  CHECK(name != temporary_name(disk, "/a"));
 }
 
 TEST_CASE("FileDouble: loses what was not synced, and keeps what was") {
