@@ -162,8 +162,10 @@ std::vector<std::uint64_t> checkpoint_steps(FileSystem& files, const std::string
   return steps;
 }
 
-FoundCheckpoint find_newest_checkpoint(FileSystem& files, const std::string& parent) {
+FoundCheckpoint find_newest_checkpoint(FileSystem& files, const std::string& parent,
+                                       std::uint64_t most) {
   std::vector<std::uint64_t> steps = checkpoint_steps(files, parent);
+  std::erase_if(steps, [most](std::uint64_t step) { return step > most; });
   std::ranges::reverse(steps);
   FoundCheckpoint found;
   for (const std::uint64_t named : steps) {

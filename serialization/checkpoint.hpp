@@ -55,7 +55,9 @@ struct FoundCheckpoint {
 /// The newest checkpoint in `parent` that verifies; other names, temporaries too, are passed over. The
 /// refused ones stay where they are: who resumes from an older one moves them away, lest their names be
 /// taken when the job comes by again.
+/// @param most  of more steps than these none is looked at
 /// @throws Error exhausted as the file system does: that says nothing of a checkpoint.
-FoundCheckpoint find_newest_checkpoint(FileSystem& files, const std::string& parent);
+FoundCheckpoint find_newest_checkpoint(FileSystem& files, const std::string& parent,
+                                       std::uint64_t most = UINT64_MAX);
 
 }  // namespace troupe::serialization

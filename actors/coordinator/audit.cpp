@@ -160,7 +160,8 @@ AuditReport audit_ledger(FileSystem& files, const std::string& ledger, const std
     report.problems.push_back(ledger + ": " + *reader.fault());
   if (steps && reader.steps() < *steps)
     report.problems.push_back("the version is of step " + std::to_string(*steps) +
-                              ", the ledger has only " + plural(reader.steps(), "step"));
+                              ", the ledger has only " + plural(reader.steps(), "step") +
+                              (reader.fault() || reader.unused() ? "" : ": it was cut off"));
   const std::string fingerprint = serialization::to_hex(header.data_fingerprint);
   if (header.samples != data.size(Split::train) || fingerprint != data.fingerprint()) {
     report.problems.push_back("the ledger is of data " + fingerprint.substr(0, 16) + " with " +

@@ -182,7 +182,7 @@ void JobRun::train() {
                                        [this](std::uint64_t version, const std::string& folder,
                                               const std::string&) { saved(version, folder); },
                                        [this](const std::string& reason) { fail(reason); },
-                                       [this] { look_for_end(); }, [this] { return needed(); },
+                                       [this] { find_saved(); }, [this] { return needed(); },
                                        [this](const std::string& text) {
                                          listener_.tell(Notice{"warning", text});
                                        }});
@@ -196,7 +196,6 @@ void JobRun::train() {
   }
   training_->start();
   for (const auto& [path, member] : members_) admit(member);
-  find_saved();
 }
 
 void JobRun::admit(const JobMember& member) {
@@ -260,7 +259,8 @@ void JobRun::hear_step(const StepRecord& step) {
   listener_.tell(done);
 }
 
-/// Checkpoints that are there already, from before this coordinator's time.
+/// Checkpoints that are there already, from before this coordinator's time. The job comes again by those ahead of where it
+/// stands.
 void JobRun::find_saved() {
   context_.executor({.name = "save"})
       .run_as(
@@ -270,8 +270,8 @@ void JobRun::find_saved() {
             if (posix_files().kind(folder) == PathKind::folder) names = posix_files().list(folder);
             return names;
           },
-          [this](const std::vector<std::string>& names) {
-            for (std::uint64_t step = 1; step <= job_->job->steps(); ++step) {
+          [this, stands = training_->version().value_or(0)](const std::vector<std::string>& names) {
+            for (std::uint64_t step = 1; step <= stands; ++step) {
               if (!is_checkpoint(job_->job->train(), job_->job->samples(), step)) continue;
               if (std::ranges::binary_search(names, serialization::checkpoint_name(step)))
                 want_evaluation(step);
@@ -331,10 +331,12 @@ bool JobRun::know_served(const std::string& split) {
 JobRun::Course JobRun::course() const {
   Course course;
   std::vector<Measurement> values;
+  // What was measured ahead of where the job stands counts when it comes by again.
+  const std::uint64_t stands = training_->version().value_or(0);
   for (std::uint64_t step = 1; step <= job_->job->steps(); ++step) {
     if (!is_evaluated(job_->job->train(), job_->job->samples(), step)) continue;
     const MeasuredVersion* const version = files_.find(step, "validation");
-    if (version == nullptr) return course;
+    if (version == nullptr || step > stands) return course;
     course.step = step;
     if (!job_->evaluate.early_stopping) continue;
     for (const auto& [name, value] : version->metrics)

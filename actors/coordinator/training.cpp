@@ -84,6 +84,10 @@ void Training::start() {
           },
           [this](Standing standing) {
             if (retired_) return;
+            for (const std::string& warning : standing.warnings) {
+              context_.log().warning(warning);
+              if (listener_.on_notice) listener_.on_notice(warning);
+            }
             slots_ = VersionSlots::find(memory_->writable_bytes(), options_.job->id());
             try {
               open_ledger(standing.in_memory ? std::nullopt : std::optional{standing.version});

@@ -98,9 +98,9 @@ void LedgerReader::verify_entries() {
   std::span<const std::byte> rest = bytes_.span().subspan(header_bytes);
   Xxh3Digest before = digest_at(bytes_.span(), header_bytes - digest_bytes);
   while (!rest.empty() && !fault_) {
-    const std::string which = path_ + ": entry " + std::to_string(steps_);
+    const std::string which = "entry " + std::to_string(steps_);
     if (rest.size() < size) {
-      fault_ = which + ": expected " + std::to_string(size) + " bytes, got " +
+      fault_ = which + ": it was cut off: expected " + std::to_string(size) + " bytes, got " +
                std::to_string(rest.size());
     } else if (unused_) {
       fault_ = which + ": expected nothing after the job's end";

@@ -69,7 +69,8 @@ class LedgerReader {
   const std::vector<LedgerMachine>& machines() const { return machines_; }
   /// The positions that no step consumed, if the job came to its end.
   std::optional<PositionRange> unused() const { return unused_; }
-  /// What is wrong with the first entry that does not verify, or with the file's end. Nothing: the whole file verifies.
+  /// What is wrong with the first entry that does not verify, or with the file's end, without the file's name. Nothing: the
+  /// whole file verifies.
   const std::optional<std::string>& fault() const { return fault_; }
   /// Where the entries of the first `steps` steps end, and of the machines that follow them. @throws Error bad_input if there are fewer.
   std::uint64_t size_bytes(std::uint64_t steps) const;

@@ -80,8 +80,39 @@ def test_each_checkpoint(folder):
     run = cut_back(runs, folder / "no-ledger", 50)
     (run / "ledger").unlink()
     code, _, error = call(folder, *digits(folder / "no-ledger", "--resume", "--log-level", "off"))
-    expect(code == 1 and error.count("\n") == 1 and "expected 50 steps" in error, f"without a ledger it does not go on: {code} {error}")
+    expect(code == 1 and error.count("\n") == 1 and "expected at least 25 steps" in error and "--resume" in error, f"without a ledger it does not go on: {code} {error}")
     return runs
+
+
+def test_short_ledger(folder, whole):
+    """A ledger that lost its end: the job goes on from the newest checkpoint that lies within what is left."""
+    for name, early in {"short": [], "short-early": ["--set", "evaluate.early_stopping={metric: loss, patience: 50}"]}.items():
+        made = whole
+        if early:
+            made = folder / "early"
+            code, _, error = call(folder, *digits(made, "--set", "train.keep_checkpoints=0", *early))
+            expect(code == 0, f"a whole run: {code} {error}")
+        runs = folder / name
+        run = cut_back(made, runs, 100, 0)
+        cut_ledger(run / "ledger", 60, 0, 20)
+        code, out, error = call(folder, *digits(runs, "--resume", "--set", "train.keep_checkpoints=0", *early))
+        said = f"{run}/ledger: expected 100 steps, as the newest checkpoint has, got 60; entry 60: it was cut off"
+        expect(code == 0 and out.count(said) == 1 and "goes on from the checkpoint of step 50" in out, f"{name}: it goes on, and says from where: {code} {out} {error}")
+        expect(result_of(runs)["state_hash"] == result_of(made)["state_hash"] and saved(run) == saved(run_of(made)), f"{name}: to the same bits")
+        expect((run / "ledger").read_bytes() == (run_of(made) / "ledger").read_bytes(), f"{name}: and the same ledger")
+    # The checkpoint within it is damaged too.
+    run = cut_back(whole, folder / "both", 100, 0)
+    cut_ledger(run / "ledger", 60, 0, 0)
+    manifest = run / f"checkpoints/step-{50:012}/manifest"
+    manifest.write_bytes(manifest.read_bytes()[:-1])
+    code, out, error = call(folder, *digits(folder / "both", "--resume"))
+    expect(code == 0 and "step-000000000050" in out and "goes on from the checkpoint of step 25" in out, f"it takes the one before: {code} {out} {error}")
+    expect(result_of(folder / "both")["state_hash"] == result_of(whole)["state_hash"], "which gives the same bits")
+    run = cut_back(whole, folder / "shorter", 100, 0)
+    cut_ledger(run / "ledger", 10, 0, 20)
+    code, _, error = call(folder, *digits(folder / "shorter", "--resume", "--log-level", "off"))
+    expect(code == 1 and error.count("\n") == 1 and "expected at least 25 steps" in error and "got 10" in error, f"with no checkpoint within it, it says so: {code} {error}")
+    expect(saved(run) == [25, 50, 75, 100], "and leaves what was there")
 
 
 def test_kept(folder, whole):
@@ -214,6 +245,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         home = pathlib.Path(name)
         made = test_each_checkpoint(home)
+        test_short_ledger(home, made)
         test_kept(home, made)
         test_refused_start(home, made)
         test_new_machine(home, made)

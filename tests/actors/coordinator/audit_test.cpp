@@ -133,7 +133,12 @@ TEST_CASE("Audit: a ledger that is too short, damaged, or of other data is a pro
   Case with;
   const AuditReport longer = with.audit(6);
   CHECK_FALSE(longer.ok());
-  CHECK(contains(longer.text(), "the version is of step 6, the ledger has only 5 steps"));
+  CHECK(contains(longer.text(),
+                 "the version is of step 6, the ledger has only 5 steps: it was cut off\n"));
+  const std::string whole = text_of(with.files, "/ledger");
+  write_atomically(with.files, "/cut", as_bytes(whole.substr(0, whole.size() - 30)));
+  const AuditReport cut = audit_ledger(with.files, "/cut", with.folder, 5, epochs);
+  CHECK(contains(cut.text(), "problem: /cut: entry 4: it was cut off: expected 64 bytes, got 34"));
 
   std::string bytes = text_of(with.files, "/ledger");
   bytes.back() = static_cast<char>(bytes.back() ^ 1);

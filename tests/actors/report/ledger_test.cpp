@@ -114,7 +114,7 @@ TEST_CASE("Ledger: each changed bit is found, in the entry where it is (LED-2)")
     const LedgerReader reader{disk, path};
     const std::uint64_t bad = (at - header_bytes) / entry_bytes;
     CHECK(reader.steps() == bad);
-    CHECK(reader.fault() == "/ledger: entry " + std::to_string(bad) + ": its hash does not verify");
+    CHECK(reader.fault() == "entry " + std::to_string(bad) + ": its hash does not verify");
     check_entries(reader);
   }
 }
@@ -125,7 +125,7 @@ TEST_CASE("Ledger: an entry taken out, or from elsewhere, breaks the chain") {
   bytes.erase(header_bytes + entry_bytes, entry_bytes);
   write_atomically(disk, path, test::as_bytes(bytes));
   CHECK(LedgerReader(disk, path).steps() == 1);
-  CHECK(LedgerReader(disk, path).fault() == "/ledger: entry 1: its hash does not verify");
+  CHECK(LedgerReader(disk, path).fault() == "entry 1: its hash does not verify");
 }
 
 TEST_CASE("Ledger: a resume cuts to its step, and the chain goes on from there") {
@@ -200,9 +200,9 @@ TEST_CASE("Ledger: of another job, or with too few entries, it is refused and le
         ErrorCode::corrupted);
   CHECK(test::text_of(disk, path) == whole);
   flip(disk, header_bytes + entry_bytes);
-  CHECK_THROWS_WITH_AS(
-      LedgerWriter::open(disk, path, header_of_two(), 2),
-      "/ledger: expected 2 steps, 1 verify; /ledger: entry 1: its hash does not verify", Error);
+  CHECK_THROWS_WITH_AS(LedgerWriter::open(disk, path, header_of_two(), 2),
+                       "/ledger: expected 2 steps, 1 verify; entry 1: its hash does not verify",
+                       Error);
 }
 
 TEST_CASE("Ledger: a file that is none is refused") {
