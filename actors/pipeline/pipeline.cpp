@@ -20,7 +20,6 @@
 #include "runtime/base/file.hpp"
 #include "runtime/cluster/shared_memory.hpp"
 #include "runtime/registry.hpp"
-#include "serialization/checkpoint.hpp"
 
 namespace troupe::actors {
 
@@ -229,8 +228,7 @@ RunResult Pipeline::State::follow() {
       result.state_hash = ended->state_hash;
       result.reason = ended->reason;
       if (!ended->state_hash.empty())
-        result.checkpoint =
-            folder->checkpoints_path() + '/' + serialization::checkpoint_name(ended->step);
+        result.checkpoint = RunFolder::checkpoint_in(folder->path(), ended->step);
       job_ended = true;
     } else if (const auto* saved = std::get_if<Checkpointed>(&event.event); saved && !job_ended) {
       result.step = std::max(result.step, saved->step);

@@ -196,6 +196,10 @@ void RunFolder::discard() {
   files_->sync_folder(parent_folder(path_));
 }
 
+std::string RunFolder::checkpoint_in(const std::string& run, std::uint64_t step) {
+  return run + "/checkpoints/" + serialization::checkpoint_name(step);
+}
+
 std::string RunFolder::config() const {
   return read_text(*files_, path_ + "/config.yaml");
 }

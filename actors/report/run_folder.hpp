@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,6 +62,8 @@ class RunFolder {
   std::string ledger_path() const { return path_ + "/ledger"; }
   std::string checkpoints_path() const { return path_ + "/checkpoints"; }
   std::string logs_path() const { return path_ + "/logs"; }
+  /// Where the run in the folder `run` has the checkpoint of a step.
+  static std::string checkpoint_in(const std::string& run, std::uint64_t step);
 
   /// The folder of the prepared data, once it is known. @throws Error bad_input if it has a line end in it.
   void set_prepared(const std::string& folder);

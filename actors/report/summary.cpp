@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "actors/report/event_line.hpp"
+#include "actors/report/run_folder.hpp"
 #include "actors/report/short_text.hpp"
 #include "runtime/control/printable.hpp"
 
@@ -32,6 +33,10 @@ std::string table(const std::vector<Row>& rows) {
     text += line + '\n';
   }
   return text;
+}
+
+std::string shown(const Checkpointed& checkpoint) {
+  return printable(checkpoint.folder) + " (step " + std::to_string(checkpoint.step) + ')';
 }
 
 }  // namespace
@@ -95,9 +100,11 @@ std::string Summary::text() const {
   if (rows.size() > 1) blocks.push_back(table(rows));
 
   rows.clear();
-  if (checkpoint_) {
-    rows.push_back({"checkpoint", printable(checkpoint_->folder) + " (step " +
-                                      std::to_string(checkpoint_->step) + ')'});
+  if (end_ && !end_->state_hash.empty()) {
+    const std::string folder = RunFolder::checkpoint_in(end_->run_folder, end_->step);
+    rows.push_back({"checkpoint", shown({end_->step, folder})});
+  } else if (checkpoint_) {
+    rows.push_back({"checkpoint", shown(*checkpoint_)});
   }
   for (const auto& [name, model] : models_) {
     rows.push_back({"model", printable(name) + " version " + std::to_string(model.version) +

@@ -16,8 +16,8 @@ class Summary {
   void add(const TimedEvent& event);
 
   /// Tables of the stages with their seconds and of the latest metrics of each split; then, a line each, what there is of
-  /// checkpoint, models, feedback, gates, warnings, files, state hash and the job's end. Ends with a line end, unless
-  /// there is nothing to tell. Equal events give equal text.
+  /// checkpoint (that of the version which the job gave, else the latest), models, feedback, gates, warnings, files, state
+  /// hash and the job's end. Ends with a line end, unless there is nothing to tell. Equal events give equal text.
   std::string text() const;
 
  private:

@@ -127,8 +127,12 @@ def test_kept(folder, whole):
     expect(code == 0 and result_of(folder / "kept-100")["state_hash"] == result_of(whole)["state_hash"], f"it goes on behind those that are gone: {code} {error}")
     # No value is that much better than the first one, which early stopping therefore goes back to.
     runs = folder / "stopped"
-    code, _, error = call(folder, *digits(runs, "--set", "train.keep_checkpoints=1", "--set", "evaluate.early_stopping={metric: loss, patience: 50, min_delta: 1000}"))
+    stopping = ["--set", "train.keep_checkpoints=1", "--set", "evaluate.early_stopping={metric: loss, patience: 50, min_delta: 1000}"]
+    code, out, error = call(folder, *digits(runs, *stopping))
     expect(code == 0 and result_of(runs)["step"] == 50, f"the first version is chosen: {code} {error}")
+    for said in (out, call(folder, *digits(runs, "--resume", *stopping))[1]):
+        (line,) = [line for line in said.splitlines() if line.startswith("checkpoint ")][-1:] or [""]
+        expect(line.endswith(f"{result_of(runs)['checkpoint']} (step 50)"), f"and is what the summary names: {line}")
     kept = set(saved(run_of(runs)))  # and perhaps one that was being evaluated
     expect({50, STEPS} <= kept and not {25, 75} & kept, f"and was kept for that: {kept}")
 

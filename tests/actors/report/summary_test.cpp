@@ -38,11 +38,25 @@ TEST_CASE("Summary: tables of stages and metrics, then where everything is") {
         "test        100   0.25  0.975\n"
         "validation  100   -     0.5\n"
         "\n"
-        "checkpoint  runs/a/checkpoints/100 (step 100)\n"
+        "checkpoint  runs/a/checkpoints/step-000000000100 (step 100)\n"
         "model       digits version 2 at http://127.0.0.1:1\n"
         "gate        accuracy >= 0.9: passed (it is 0.975)\n"
         "feedback    17 labels, accuracy 0.5, drift 0.125\n"
         "warnings    1\n"
+        "files       runs/a\n"
+        "state hash  00ff\n"
+        "job         done after step 100\n");
+}
+
+TEST_CASE("Summary: the checkpoint is that of the job's version, though others were saved later") {
+  Summary summary;
+  summary.add({0, Checkpointed{100, "runs/a/checkpoints/step-000000000100"}});
+  summary.add({0, Checkpointed{150, "runs/a/checkpoints/step-000000000150"}});
+  CHECK(summary.text() == "checkpoint  runs/a/checkpoints/step-000000000150 (step 150)\n");
+  summary.add({0, JobEnded{true, 100, "00ff", "", "runs/a"}});
+  summary.add({0, Checkpointed{20, "runs/a/jobs/1/checkpoints/step-000000000020"}});
+  CHECK(summary.text() ==
+        "checkpoint  runs/a/checkpoints/step-000000000100 (step 100)\n"
         "files       runs/a\n"
         "state hash  00ff\n"
         "job         done after step 100\n");
