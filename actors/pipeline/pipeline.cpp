@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "actors/coordinator/retraining.hpp"
 #include "actors/pipeline/observer.hpp"
 #include "actors/report/machine_file.hpp"
 #include "actors/report/metrics_log.hpp"
@@ -69,6 +70,13 @@ std::uint64_t versions_bytes() {
   const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   return std::max<std::uint64_t>(pages * page / 2, std::uint64_t{64} << 20);
+}
+
+/// Of the jobs that follow a run's first one on feedback, the one that has begun and not ended, or else waits; 0: none.
+std::uint64_t open_job(const std::string& run_folder) {
+  const RetrainJobs jobs = RetrainJobs::read(posix_files(), run_folder);
+  const RetrainJob* const open = jobs.frozen() != nullptr ? jobs.frozen() : jobs.wanted();
+  return open != nullptr ? open->number : 0;
 }
 
 std::string folder_of(const std::string& file) {
@@ -254,6 +262,8 @@ RunResult Pipeline::State::follow() {
     result.reason = "it was stopped before its end";
     result.interrupted = true;
   }
+  if (has_job && job_ended && serves && !options.exit_when_trained)
+    result.interrupted_job = open_job(folder->path());
   if (metrics) metrics->sync();
   return result;
 }

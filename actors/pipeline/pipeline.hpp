@@ -40,6 +40,8 @@ struct RunResult {
   std::string state_hash = {};  ///< of the version that was chosen, hexadecimal (JOB-8)
   std::string reason = {};      ///< if not ok
   bool interrupted = false;     ///< it was stopped before the job had ended: `resume` goes on
+  /// The number of a job that followed on feedback and was stopped before its end: `resume` goes on with it. 0: none.
+  std::uint64_t interrupted_job = 0;
 };
 
 /// A job and what is served of it, from a config, in the application's own process:

@@ -127,8 +127,12 @@ int run_config(const char* command, const Arguments& arguments, runtime::NodeCon
     progress.finish();
     if (!arguments.has("--json")) std::fputs(summary.text().c_str(), stdout);
     if (!ran.ok) std::fprintf(stderr, "troupe %s: %s\n", command, ran.reason.c_str());
-    if (ran.interrupted && !ran.run_folder.empty())
-      std::fprintf(arguments.has("--json") ? stderr : stdout, "to go on: %s\n", resume.c_str());
+    std::FILE* const beside = arguments.has("--json") ? stderr : stdout;
+    if (ran.interrupted_job > 0)
+      std::fprintf(beside, "job %s, on feedback, was interrupted before its end\n",
+                   std::to_string(ran.interrupted_job).c_str());
+    if ((ran.interrupted || ran.interrupted_job > 0) && !ran.run_folder.empty())
+      std::fprintf(beside, "to go on: %s\n", resume.c_str());
     code = ran.ok ? 0 : ran.interrupted ? 3 : 1;
   } catch (const Error& error) {
     std::fprintf(stderr, "troupe %s: %s\n", command, error.what());

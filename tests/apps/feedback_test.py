@@ -151,8 +151,24 @@ def test_accuracy(folder):
     expect(node.terminate()[0] == 0, "it ends in order")
 
 
+def test_interrupted(folder):
+    """SIGTERM in the middle of a job that follows: how to go on is said, and what is told of the run is its own job's."""
+    command = ["run", str(config(folder, "'after: 40 labels'", 40)), "--set", "train.epochs=300"]  # so that it takes a while
+    node = Running(folder, *command)
+    say(node, *optdigits(40, KNOWN))
+    expect(node.until(r"job 1 begins"), f"a job begins: {node.lines[-5:]}")
+    code, out = node.terminate()
+    expect(code == 0, f"the run's own job is done: {code} {out}")
+    expect("job 1, on feedback, was interrupted" in out and re.search(r"^to go on: troupe run .* --resume$", out, re.M), f"how to go on: {out}")
+    expect(re.search(r"^checkpoint +\S+-1/checkpoints/step-\d+ \(step \d+\)$", out, re.M), f"the checkpoint of the run's own job: {out}")
+    node = Running(folder, *command, "--resume")
+    expect(node.until(r"job 1 gave "), f"it goes on with that: {node.lines[-5:]}")
+    code, out = node.terminate()
+    expect(code == 0 and "to go on" not in out, f"then there is nothing to go on with: {code} {out}")
+
+
 if __name__ == "__main__":
-    for test in (test_after, test_drift, test_accuracy):
+    for test in (test_after, test_drift, test_accuracy, test_interrupted):
         with tempfile.TemporaryDirectory() as name:
             test(pathlib.Path(name))
     sys.exit(f"{len(failures)} failures" if failures else None)
