@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "actors/coordinator/audit_version.hpp"
 #include "actors/coordinator/job_files.hpp"
-#include "actors/job/train_spec.hpp"
 #include "actors/loader/batch_maker.hpp"
 #include "actors/loader/prepared_data.hpp"
 #include "runtime/base/error.hpp"
@@ -20,7 +19,7 @@ namespace {
 // What is tried grows with the square of a shard's rows, for swaps of any two with their cube.
 constexpr std::uint64_t most_rows_explained = 4096;
 constexpr std::uint64_t most_rows_swapped = 256;
-constexpr std::uint64_t most_job_bytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t most_path_bytes = std::uint64_t{64} << 10;
 
 class Consumption {
  public:
@@ -92,25 +91,8 @@ std::string unused_text(PositionRange range) {
 }
 
 std::string read_text(FileSystem& files, const std::string& path) {
-  const FileBytes bytes = files.read(path, most_job_bytes);
+  const FileBytes bytes = files.read(path, most_path_bytes);
   return {reinterpret_cast<const char*>(bytes.span().data()), bytes.span().size()};
-}
-
-/// How many epochs the job of a run has; 0 if it is counted in steps.
-std::int64_t epochs_of(FileSystem& files, const std::string& run_folder) {
-  const std::string path = run_folder + "/job.json";
-  std::string train;
-  try {
-    train = nlohmann::json::parse(read_text(files, path)).at("job").at("train").dump();
-  } catch (const nlohmann::json::exception&) {
-    throw Error{ErrorCode::corrupted,
-                path + ": expected a job with a section train, got something else"};
-  }
-  std::vector<SpecProblem> problems;
-  SpecReader reader = SpecReader::parse(train, problems);
-  const TrainSpec spec = read_train(reader);
-  throw_if_any(problems, path);
-  return spec.epochs;
 }
 
 }  // namespace
@@ -138,6 +120,9 @@ std::string AuditReport::text() const {
                                            : std::string{}) +
             ")\n";
   }
+  if (ok() && !state_hash.empty())
+    text += "the version of step " + std::to_string(steps) + " verifies: state hash " + state_hash +
+            '\n';
   for (std::size_t i = 1; i < machines.size(); ++i)
     text += "from step " + std::to_string(machines[i].step) +
             " on another machine computed (--new-machine): probe " +
@@ -212,10 +197,17 @@ AuditReport audit_run(FileSystem& files, const std::string& run_folder) {
   }
   std::string prepared = read_text(files, run_folder + "/prepared");
   while (prepared.ends_with('\n')) prepared.pop_back();
-  const JobFiles job{files, run_folder};
+  const JobFiles kept{files, run_folder};
+  const DescribedJob job = read_described_job(files, run_folder);
   std::optional<std::uint64_t> steps;
-  if (job.result()) steps = job.result()->step;
-  return audit_ledger(files, run_folder + "/ledger", prepared, steps, epochs_of(files, run_folder));
+  if (kept.result()) steps = kept.result()->step;
+  AuditReport report =
+      audit_ledger(files, run_folder + "/ledger", prepared, steps, job.train.epochs);
+  if (!kept.result()) return report;
+  for (std::string& problem : audit_version(files, run_folder, *kept.result(), job, report.header))
+    report.problems.push_back(std::move(problem));
+  report.state_hash = kept.result()->state_hash;
+  return report;
 }
 
 }  // namespace troupe::actors

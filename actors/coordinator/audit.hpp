@@ -30,6 +30,7 @@ struct AuditReport {
   std::vector<LedgerMachine>
       machines;  ///< whose bits these steps have: more than one where a job went on elsewhere
   std::vector<std::string> problems;  ///< what else is wrong, a line each
+  std::string state_hash;             ///< of the version that the run gave, which verifies if ok()
 
   static constexpr std::size_t most_named = 5;
   bool ok() const { return different == 0 && problems.empty(); }
@@ -47,7 +48,8 @@ struct AuditReport {
 AuditReport audit_ledger(FileSystem& files, const std::string& ledger, const std::string& prepared,
                          std::optional<std::uint64_t> steps, std::int64_t epochs);
 
-/// The same of a run, up to the version that its job gave, or of all that it did where it has given none yet.
+/// The same of a run, up to the version that its job gave, or of all that it did where it has given none yet. The version is
+/// verified too, as audit_version() says.
 /// @param run_folder  as RunFolder says. @throws Error bad_input if it is none, or was not far enough to have a ledger.
 AuditReport audit_run(FileSystem& files, const std::string& run_folder);
 

@@ -44,7 +44,8 @@ Exit code: 0 done, 1 failed or the gate was not passed, 2 bad usage or input, 3 
 Computes anew which training records each step had to consume, and compares that with what the run's ledger says it
 did. Prints that each position was consumed exactly once, and which were left over, or where it was otherwise: step,
 shard, positions, and which record was skipped, consumed twice or swapped; and from which step on a job went on with
-another machine's bits (--new-machine). Needs the run's prepared data.
+another machine's bits (--new-machine). Verifies the version that the run names: that its checkpoint is whole, and of that
+step, state, job, seed and data. Needs the run's prepared data.
 Exit code: 0 as it should be, 1 differences or problems, 2 bad usage or input.
 )"},
     {"predict", R"(usage: troupe predict CHECKPOINT|RUN_FOLDER FILE.csv|- [--header] [--json]

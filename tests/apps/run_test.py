@@ -90,7 +90,7 @@ def test_interrupted(folder, whole):
 def test_commands(folder, whole):
     (run,) = folder.glob("runs/*")
     code, out, _ = call(folder, "audit", str(run))
-    expect(code == 0 and "each consumed exactly once" in out and "unused at the end" in out, f"audit: {code} {out}")
+    expect(code == 0 and "each consumed exactly once" in out and "unused at the end" in out and "verifies" in out, f"audit: {code} {out}")
     rows = "\n".join(",".join(["0"] * 64) for _ in range(3)) + "\n"
     code, out, error = call(folder, "predict", str(run), "-", text=rows)
     expect(code == 0 and len(out.splitlines()) == 4, f"predict: {code} {out} {error}")
@@ -108,6 +108,24 @@ def test_commands(folder, whole):
     for command in ("run", "audit", "predict", "export", "data", "ps", "fault"):
         code, out, _ = call(folder, command, "--help")
         expect(code == 0 and out.startswith(f"usage: troupe {command}") and "xit code" in out, f"{command} --help")
+    # A version that is not what result.json says, or is not there.
+    text = (run / "result.json").read_text()
+    checkpoint = pathlib.Path(whole["checkpoint"])
+    for changed, said in [({"step": 150}, "since it may not stop early"), ({"state_hash": "0" * 64}, "expected the state " + whole["state_hash"])]:
+        (run / "result.json").write_text(json.dumps({**whole, **changed}))
+        code, out, error = call(folder, "audit", str(run))
+        expect(code == 1 and said in out, f"audit of {changed}: {code} {out} {error}")
+    (run / "result.json").write_text(text)
+    state = checkpoint / "state.safetensors"
+    data = state.read_bytes()
+    state.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    code, out, error = call(folder, "audit", str(run))
+    expect(code == 1 and f"problem: {run}" in out and "safetensors" in out, f"audit of a damaged version: {code} {out} {error}")
+    state.write_bytes(data)
+    checkpoint.rename(folder / "away")
+    code, out, error = call(folder, "audit", str(run))
+    expect(code == 1 and "expected the version that result.json names, got none" in out, f"audit of a lost version: {code} {out} {error}")
+    (folder / "away").rename(checkpoint)
     # A ledger that says something else than what had to be consumed.
     ledger = run / "ledger"
     whole_ledger = ledger.read_bytes()
