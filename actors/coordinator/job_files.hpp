@@ -26,7 +26,7 @@ struct JobResult {
   std::string checkpoint;  ///< the folder of the version that was chosen
   std::string state_hash;
   bool gate_passed = false;
-  std::string gate;  ///< the rule, and what did not hold
+  std::string gate;  ///< the rule, or what did not hold of it
 
   bool operator==(const JobResult&) const = default;
 };

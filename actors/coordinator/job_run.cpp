@@ -143,7 +143,7 @@ void JobRun::write(std::string label, std::function<void()> what, std::function<
 void JobRun::fail(const std::string& reason) {
   if (std::exchange(ended_, true)) return;
   if (training_) training_->stop();
-  context_.log().error("the job failed", {{"why", reason}});
+  context_.log().debug("the job failed", {{"why", reason}});  // the listener tells it
   listener_.on_failed(reason, training_ ? training_->version().value_or(0) : 0);
 }
 
@@ -419,7 +419,8 @@ void JobRun::decide_gate(std::uint64_t version,
       why.push_back(std::move(line));
     text += (text.empty() ? "" : " and ") + std::string{"not worse than what is served"};
   }
-  for (const std::string& line : why) text += "; " + line;
+  if (!why.empty()) text.clear();  // each line says which part of it did not hold
+  for (const std::string& line : why) text += (text.empty() ? "" : "; ") + line;
   context_.executor({.name = "save"})
       .run_as(
           "verify the version",
@@ -437,7 +438,8 @@ void JobRun::decide_gate(std::uint64_t version,
 
 void JobRun::end(const JobResult& result) {
   if (std::exchange(ended_, true)) return;
-  listener_.tell(GateDecided{to_string(job_->evaluate.gate), result.gate_passed, result.gate});
+  listener_.tell(GateDecided{to_string(job_->evaluate.gate), result.gate_passed,
+                             result.gate_passed ? "" : result.gate});
   listener_.on_end(result);
 }
 

@@ -14,7 +14,7 @@ struct SavedVersion {
   std::string checkpoint;                               ///< its folder
   std::string state_hash;                               ///< JOB-8, hexadecimal
   std::optional<bool> gate_passed;                      ///< none: nobody decided
-  std::string gate;                                     ///< the rule, and what did not hold
+  std::string gate;                                     ///< the rule, or what did not hold of it
   std::vector<std::pair<std::string, double>> metrics;  ///< on test data, else on validation data
 };
 

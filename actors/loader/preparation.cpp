@@ -27,6 +27,11 @@ void hash_text(Sha256& hash, std::string_view text) {
 }
 
 void hash_file(Sha256& hash, const std::string& path) {
+  const PathKind kind = posix_files().kind(path);
+  if (kind == PathKind::none || kind == PathKind::folder) {
+    throw Error{ErrorCode::bad_input,
+                path + ": expected a file, got " + (kind == PathKind::none ? "none" : "a folder")};
+  }
   const FileBytes bytes = posix_files().map(path);
   hash_text(hash, {reinterpret_cast<const char*>(bytes.span().data()), bytes.span().size()});
 }

@@ -192,7 +192,7 @@ void Pipeline::State::make_run_folder() {
 /// Which versions there are, which of them is served, what is said of it.
 void Pipeline::State::make_serving_folder() {
   const std::string path = serving_folder();
-  std::filesystem::create_directories(path);
+  create_folders(posix_files(), path);
   const auto unless_given = [&](std::string_view type, const char* parameter,
                                 const std::string& value) {
     bool given = false;

@@ -83,8 +83,9 @@ struct Line {
     return (e.level == "info" ? "" : printable(e.level) + ": ") + printable(e.text);
   }
   std::string operator()(const JobEnded& e) const {
-    return (e.ok ? "done after step " : "failed after step ") + std::to_string(e.step) +
-           after_colon(e.reason);
+    // One that failed before it was known where it stands has no step.
+    const std::string after = e.ok || e.step > 0 ? " after step " + std::to_string(e.step) : "";
+    return (e.ok ? "done" : "failed") + after + after_colon(e.reason);
   }
 };
 

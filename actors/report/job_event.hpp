@@ -88,7 +88,7 @@ struct Notice {
 };
 struct JobEnded {
   bool ok = false;
-  std::uint64_t step = 0;
+  std::uint64_t step = 0;  ///< of a failure 0 also where it is not known
   std::string state_hash;  ///< hexadecimal; empty if there is none
   std::string reason;      ///< why it failed, or ended early; empty if neither
   std::string run_folder;

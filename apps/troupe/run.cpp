@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "actors/pipeline/pipeline.hpp"
@@ -118,7 +119,9 @@ int run_config(const char* command, const Arguments& arguments, runtime::NodeCon
                             }};
   actors::Summary summary;
   pipeline.observe([&](const actors::TimedEvent& event) {
-    progress.show(event);
+    // A failure ends the run: the summary tells it at once.
+    const auto* const ended = std::get_if<actors::JobEnded>(&event.event);
+    if (arguments.has("--json") || ended == nullptr || ended->ok) progress.show(event);
     summary.add(event);
   });
   int code = 0;

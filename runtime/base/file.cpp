@@ -66,7 +66,12 @@ void create_folders(FileSystem& files, const std::string& path) {
   try {
     files.create_folder(path);
   } catch (const Error&) {
-    if (files.kind(path) != PathKind::folder) throw;  // else somebody was faster
+    const PathKind kind = files.kind(path);
+    if (kind == PathKind::none) throw;
+    if (kind != PathKind::folder)  // else somebody was faster
+      throw Error{ErrorCode::bad_input,
+                  path + ": expected a folder, got " +
+                      (kind == PathKind::file ? "a file" : "a link, a device or the like")};
   }
   files.sync_folder(parent);
 }

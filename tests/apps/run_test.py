@@ -54,6 +54,8 @@ def test_whole(folder):
             events.append(json.loads(line))
         except ValueError:
             expect(False, f"--json prints JSON lines and nothing else: {line}")
+    names = [event["event"] for event in events]
+    expect(names.count("job_ended") == 1 and "evaluated" not in names[names.index("job_ended"):], f"nothing is measured behind the end: {names[-5:]}")
     measured = [event for event in events if event.get("split") == "validation"]
     shown = [[name for name, _ in event["metrics"]] if isinstance(event["metrics"], list) else list(event["metrics"]) for event in measured]
     expect(shown and all(set(names) == {"accuracy", "loss", "f1_macro"} for names in shown), f"shows what evaluate.metrics asks for: {shown[:1]}")
@@ -134,6 +136,24 @@ def test_commands(folder, whole):
     expect(code == 1 and "problem: " in out, f"a damaged ledger is a problem: {code} {out} {error}")
 
 
+def test_said_once(folder):
+    """Why a run failed stands once on each stream, with the rule that did not hold once in it."""
+    short = ["--set", "train.epochs=1", "--set", "evaluate.gate=accuracy >= 0.9999"]
+    code, out, error = call(folder, *digits(*short))
+    said = re.findall(r"the gate was not passed: (.*)", out + error)
+    expect(code == 1 and len(said) == 2 and all(why.count("accuracy >= 0.9999") == 1 for why in said), f"a gate: {code} {out} {error}")
+    (run,) = folder.glob("runs/digits-*-1")
+    (run / "result.json").unlink()
+    machine = run / "machine.json"
+    machine.write_text(json.dumps({**json.loads(machine.read_text()), "probe": "0" * 32}))
+    code, out, error = call(folder, *digits(*short, "--resume"))
+    expect(code == 1 and out.count("other bits") == 1 and error.count("other bits") == 1, f"a refused resume: {code} {out} {error}")
+    expect("failed after step 0" not in out, f"which says no step that is not so: {out}")
+    (folder / "file").write_text("")
+    code, out, error = call(folder, *digits("--runs", "file"))
+    expect(code == 2 and error == "troupe run: file: expected a folder, got a file\n", f"no folder for runs: {code} {error}")
+
+
 def test_at_once(folder):
     """Runs that prepare the same data at the same time: one of them is first, the others take what it made."""
     short = ["--set", "train.epochs=1", "--set", "evaluate.gate=accuracy >= 0", "--log-level", "off"]
@@ -152,7 +172,7 @@ def test_bad_input(folder):
     broken = folder / "broken.csv.gz"
     broken.write_bytes(data.read_bytes()[:20000])
     cases = {
-        "missing": (text.replace(str(data), "nowhere.csv"), 1, "nowhere.csv"),
+        "missing": (text.replace(str(data), "nowhere.csv"), 1, "nowhere.csv: expected a file, got none"),
         "damaged": (text.replace(str(data), str(broken)), 1, "broken.csv.gz"),
         "unknown": (text.replace("batch: 64", "bach: 64"), 2, "batch"),
         "unfit": (text.replace("units: 10,", "units: 7,"), 2, "10"),
@@ -186,6 +206,8 @@ if __name__ == "__main__":
         test_interrupted(pathlib.Path(name), whole)
     with tempfile.TemporaryDirectory() as name:
         test_reader_gone(pathlib.Path(name))
+    with tempfile.TemporaryDirectory() as name:
+        test_said_once(pathlib.Path(name))
     with tempfile.TemporaryDirectory() as name:
         test_at_once(pathlib.Path(name))
     with tempfile.TemporaryDirectory() as name:

@@ -68,4 +68,8 @@ TEST_CASE("Summary: a failure is told with its reason, on one line") {
   CHECK(summary.text() ==
         "files  runs/a\n"
         "job    failed after step 3: loss is nan\\nin layer 2\n");
+  summary.add({0, JobEnded{false, 0, "", "it may not go on", "runs/a"}});
+  CHECK(summary.text() ==
+        "files  runs/a\n"
+        "job    failed: it may not go on\n");
 }
