@@ -104,6 +104,33 @@ def test_hanging(folder, run_folder):
     expect(node.terminate()[0] == 0, "and it ends in order")
 
 
+def test_without_data(folder):
+    """What serves goes on without the data, and without its run."""
+    pipeline = folder / "pipeline"
+    shutil.copytree(PIPELINES / "data", pipeline / "data")
+    shutil.copy(PIPELINES / "digits.yaml", pipeline)
+    run = ("run", str(pipeline / "digits.yaml"), "--set", "deploy.listen=127.0.0.1:0", "--set", "name=alone",
+           "--set", "train.epochs=3", "--set", "evaluate.gate=accuracy >= 0.5")
+    rows, _ = optdigits(1)
+    with Running(folder, *run) as node:
+        shutil.rmtree(pipeline / "data")
+        shutil.rmtree(folder / "prepared")
+        node.call("fault", "alone", "kill", "/job/coordinator")
+        expect(node.until("warning: expected the data in .*csv.gz, found nothing there"), f"a warning: {node.said}")
+        expect(ask(node, rows)[0] == 200, "it serves without the data")
+        (made,) = (folder / "runs").glob("alone-*-1")
+        shutil.move(made, folder / "elsewhere")
+        node.call("fault", "alone", "kill", "/job/coordinator")
+        expect(node.until("warning: .* is gone: what is served is served on"), f"a warning: {node.said}")
+        expect(ask(node, rows)[0] == 200, "it serves without its run")
+        shutil.move(folder / "elsewhere", made)
+        code, out = node.terminate()
+        expect(code == 0, f"and ends in order: {code} {out[-500:]} {node.said}")
+    with Running(folder, *run, "--resume") as node:
+        expect(node.served() == ["1"], f"a resumed run serves without the data: {node.said}")
+        expect(node.terminate()[0] == 0, "and ends in order")
+
+
 def test_gate(folder):
     """A version that does not pass its gate is not served."""
     done = subprocess.run(
@@ -123,4 +150,5 @@ if __name__ == "__main__":
         test_saved(here, *made)
         test_hanging(here, made[0])
         test_gate(here)
+        test_without_data(here)
     sys.exit(f"{len(failures)} failures" if failures else None)
