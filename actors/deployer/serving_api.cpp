@@ -175,6 +175,8 @@ HttpResponse feedback_response(FeedbackResult result, const std::string& why) {
       return error_response(409, or_else("that prediction has its feedback already"));
     case FeedbackResult::invalid:
       return error_response(400, or_else("that feedback does not fit"));
+    case FeedbackResult::later:
+      return overloaded_response(or_else("feedback cannot be stored now"));
   }
   return error_response(500, "feedback: an unknown result");
 }

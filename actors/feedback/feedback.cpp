@@ -31,6 +31,7 @@ using namespace runtime;
 namespace {
 
 constexpr std::size_t most_jobs = 256;
+constexpr Duration complain_every = std::chrono::minutes{1};  // a full disk stays full for long
 constexpr std::uint64_t most_reference_bytes = std::uint64_t{16} << 20;
 
 /// What one job takes to the disk.
@@ -303,7 +304,9 @@ class Feedback final : public Actor {
       }
     }
     for (const std::string* why : {&done.verdicts_refused, &done.trigger_failed}) {
-      if (!why->empty()) context_.log().error("feedback cannot be kept", {{"why", *why}});
+      if (why->empty() || context_.now() < next_complaint_) continue;
+      next_complaint_ = context_.now() + complain_every;
+      context_.log().error("feedback cannot be kept", {{"why", *why}});
     }
     show(done);
     if (done.trigger) {
@@ -419,6 +422,7 @@ class Feedback final : public Actor {
   std::vector<Reply> rows_replies_;
   std::vector<Reply> verdict_replies_;
   std::optional<Trigger> owed_;
+  TimePoint next_complaint_ = TimePoint::min();
 };
 
 ParameterSchema parameter(std::string name, ParameterType type, std::string help,
