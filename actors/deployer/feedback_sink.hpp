@@ -33,9 +33,9 @@ struct Feedback {
 };
 
 enum class FeedbackResult : std::uint8_t {
-  ok,
+  ok,  ///< it is stored, perhaps since before
   unknown,
-  repeated,
+  repeated,  ///< another one is
   invalid,
   later  ///< it cannot be stored now: the client is asked to come again
 };

@@ -172,7 +172,8 @@ HttpResponse feedback_response(FeedbackResult result, const std::string& why) {
     case FeedbackResult::unknown:
       return error_response(404, or_else("there is no prediction with that id"));
     case FeedbackResult::repeated:
-      return error_response(409, or_else("that prediction has its feedback already"));
+      return error_response(409,
+                            or_else("that prediction has other feedback already, which stays"));
     case FeedbackResult::invalid:
       return error_response(400, or_else("that feedback does not fit"));
     case FeedbackResult::later:

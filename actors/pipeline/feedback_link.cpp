@@ -258,6 +258,7 @@ class FeedbackLink final : public FeedbackSink {
               answer.frame(), [&](wire::FeedbackAdded::Reader head) { result = head.getResult(); });
           switch (result) {
             case wire::FeedbackAdded::Result::ACCEPTED:
+            case wire::FeedbackAdded::Result::KNOWN:
               return done(FeedbackResult::ok, {});
             case wire::FeedbackAdded::Result::UNKNOWN:
               return done(FeedbackResult::unknown, {});

@@ -150,6 +150,10 @@ def test_accuracy(folder):
     expect(node.until(r"job 1 begins.*accuracy < 0.5: accuracy 0[.\d]* over the last 200 labels"), f"{node.lines[-5:]}")
     expect(node.until(r"job 1 gave no better version: .*what is served has"), f"the gate: {node.lines[-5:]}")
     status, answer = ask(node, rows[:1])
+    for label, wanted in ((3, 200), (3, 200), (4, 409), (3, 200)):
+        status, said = patient(node, "/v2/models/digits/feedback", {"id": answer["id"], "label": label})
+        expect(status == wanted, f"the same label again does no harm, another one is refused: {label} {status} {said}")
+    status, answer = ask(node, rows[:1])
     expect(status == 200 and answer["model_version"] == "1" and node.served() == ["1"], f"what was served is: {answer}")
     expect(node.terminate()[0] == 0, "it ends in order")
 
