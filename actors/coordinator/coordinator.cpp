@@ -22,6 +22,7 @@
 #include "actors/job/spec_reader.hpp"
 #include "actors/loader/data_spec.hpp"
 #include "actors/report/job_event.hpp"
+#include "actors/report/job_news.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
@@ -32,7 +33,6 @@
 #include "runtime/registry.hpp"
 #include "runtime/telemetry/log.hpp"
 #include "serialization/frame_reader.hpp"
-#include "serialization/make_frame.hpp"
 #include "serialization/schema/training.capnp.h"
 
 namespace troupe::actors {
@@ -40,7 +40,6 @@ namespace {
 
 using namespace runtime;
 using namespace std::chrono_literals;
-using serialization::make_frame;
 using serialization::read_head;
 
 constexpr Duration retired_for = 30min;  // longer than anybody has for an answer
@@ -120,12 +119,7 @@ class Coordinator final : public Actor {
   }
 
  private:
-  void tell(JobEvent event) {
-    if (!observer_) return;
-    context_.tell<wire::JobNews>(observer_, make_frame<wire::JobNews>([&](auto head) {
-                                   head.setLine(to_json({wall_seconds(), std::move(event)}));
-                                 }));
-  }
+  void tell(JobEvent event) { tell_news(context_, observer_, std::move(event)); }
 
   void serve_with(const Parameters& with) {
     serving_.emplace(context_, with.text("deployer"), serving_folder_,

@@ -13,6 +13,7 @@
 #include "actors/evaluator/early_stopping.hpp"
 #include "actors/evaluator/gate.hpp"
 #include "actors/evaluator/metrics.hpp"
+#include "actors/job/ends_job.hpp"
 #include "gpu/nn/schedule.hpp"
 #include "runtime/actor/executor.hpp"
 #include "runtime/base/error.hpp"

@@ -1,17 +1,13 @@
 #include "actors/coordinator/publisher.hpp"
 
-#include <capnp/message.h>
-
 #include <chrono>
 #include <memory>
 #include <utility>
 
 #include "actors/coordinator/serving.hpp"
+#include "actors/report/job_news.hpp"
 #include "runtime/actor/actor.hpp"
-#include "runtime/base/clock.hpp"
 #include "runtime/registry.hpp"
-#include "serialization/make_frame.hpp"
-#include "serialization/schema/training.capnp.h"
 
 namespace troupe::actors {
 namespace {
@@ -32,14 +28,7 @@ class Publisher final : public Actor {
   void handles(Handlers& on) override { serving_.handles(on); }
 
  private:
-  void tell(JobEvent event) {
-    if (!observer_) return;
-    const double now = wall_seconds();
-    context_.tell<wire::JobNews>(observer_,
-                                 serialization::make_frame<wire::JobNews>([&](auto head) {
-                                   head.setLine(to_json({now, std::move(event)}));
-                                 }));
-  }
+  void tell(JobEvent event) { tell_news(context_, observer_, std::move(event)); }
 
   Context& context_;
   Ref observer_;

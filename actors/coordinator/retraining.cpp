@@ -10,8 +10,8 @@
 #include <span>
 #include <utility>
 
-#include "actors/coordinator/training.hpp"
 #include "actors/feedback/feedback_messages.hpp"
+#include "actors/job/ends_job.hpp"
 #include "runtime/actor/executor.hpp"
 #include "runtime/actor/name_table.hpp"
 #include "runtime/base/error.hpp"

@@ -14,6 +14,7 @@
 #include "actors/feedback/feedback_monitor.hpp"
 #include "actors/feedback/feedback_news.hpp"
 #include "actors/feedback/snapshot_file.hpp"
+#include "actors/report/failed_start.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
@@ -212,6 +213,10 @@ class Feedback final : public Actor {
           if (owed) announce(*owed);
           look_after(cooldown_);
           look();
+        },
+        [this, observer = with.text("observer")](const std::exception_ptr& thrown) {
+          fail_start(context_, observer, thrown);
+          context_.ready();  // the observer is heard when the tree has started
         });
   }
 
@@ -484,7 +489,8 @@ void add_feedback_types(Registry& registry) {
       waiting_bytes,
       retry};
   type.make = [](Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
-    return std::make_unique<Feedback>(context, with);
+    return make_or_fail(context, with.text("observer"),
+                        [&] { return std::make_unique<Feedback>(context, with); });
   };
   registry.add(std::move(type));
 }

@@ -82,11 +82,31 @@ def test_saved(folder, run_folder, checkpoints):
     node.late.cancel()
     with Running(folder, "serve", str(run_folder), "--listen", "127.0.0.1:0", "--name", "first") as other:
         listen = other.address.removeprefix("http://")
-        code, said = node.call("serve", str(run_folder), "--listen", listen, "--name", "second", "--log-level", "off")
-        expect(code == 1 and said.splitlines()[-1].startswith("troupe serve: ") and listen in said,
+        code, said = node.call("serve", str(run_folder), "--listen", listen, "--name", "second")
+        expect(code == 1 and said.splitlines()[-1].startswith("troupe serve: ") and listen in said and said.count("\n") < 10,
                f"an address that is taken: {code} {said}")
     code, said = node.call("serve", str(folder))
     expect(code == 2 and said.count("\n") == 1, f"a folder that is no model: {code} {said}")
+
+
+def test_refused(folder, run_folder):
+    """What no restart helps against ends it with one line that names it."""
+    settings = folder / "settings"
+    settings.mkdir()
+    deploy = {"checkpoint": str(run_folder), "model": "m", "listen": "127.0.0.1:0"}
+    serving = folder / "runs" / "refused-serving"
+    serving.mkdir()
+    (settings / "cert.pem").write_text("no certificate")
+    for name, more, damaged in (("tls", {"certificate": "cert.pem", "key": "cert.pem"}, settings / "cert.pem"),
+                                ("deployed", {}, serving / "deployed.json"), ("feedback", {}, serving / "feedback.db")):
+        damaged.write_bytes(b"damaged" * 1000)
+        (settings / f"{name}.yaml").write_text(json.dumps({"name": "refused", "deploy": {**deploy, **more}, "feedback": {}}))
+        done = subprocess.run([TROUPE, "run", str(settings / f"{name}.yaml")], env=environment(folder), cwd=folder,
+                              capture_output=True, text=True, timeout=DEADLINE)
+        last = (done.stderr.splitlines() or [""])[-1]
+        expect(done.returncode == 1 and last.startswith("troupe run: ") and str(damaged) in last and done.stderr.count("\n") < 10,
+               f"{name}: {done.returncode} {done.stderr}")
+        damaged.unlink()
 
 
 def test_hanging(folder, run_folder):
@@ -148,6 +168,7 @@ if __name__ == "__main__":
         here = pathlib.Path(temporary)
         made = test_pipeline(here)
         test_saved(here, *made)
+        test_refused(here, made[0])
         test_hanging(here, made[0])
         test_gate(here)
         test_without_data(here)
