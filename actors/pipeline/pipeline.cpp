@@ -213,6 +213,15 @@ void Pipeline::State::make_serving_folder() {
     if (!given) set_parameters(config.root, type, {{parameter, value}});
   };
   unless_given("deployer", "state", path);
+  for (const char* name : {"certificate", "key"})
+    change_first(config.root, "deployer", [&](ChildSpec& child) {
+      auto values = child.parameters.values();
+      const auto given = values.find(name);
+      if (given == values.end() || child.parameters.text(name).empty()) return;
+      given->second =
+          (std::filesystem::path{folder_of(file)} / child.parameters.text(name)).string();
+      child.parameters = Parameters{std::move(values)};
+    });
   unless_given("feedback", "store", path + "/feedback.db");
   const std::string now =
       std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
