@@ -21,8 +21,11 @@ class Publisher final : public Actor {
         serving_{context, with.text("deployer"), with.text("serving_folder"),
                  [this](JobEvent event) { tell(std::move(event)); }} {
     if (!with.text("observer").empty()) observer_ = context.ref(with.text("observer"));
-    if (!with.text("checkpoint").empty())
+    if (with.text("checkpoint").empty()) {
+      serving_.tell_served();
+    } else {
       serving_.serve(with.text("checkpoint"), with.text("order"));
+    }
   }
 
   void handles(Handlers& on) override { serving_.handles(on); }

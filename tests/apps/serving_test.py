@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
-from support import DEADLINE, PIPELINES, TROUPE, Running, ask, classes, environment, expect, failures, optdigits
+from support import DEADLINE, PIPELINES, TROUPE, Running, ask, call, classes, environment, expect, failures, optdigits
 
 
 def test_pipeline(folder):
@@ -109,6 +110,28 @@ def test_refused(folder, run_folder):
         damaged.unlink()
 
 
+def test_nothing(folder, run_folder):
+    """A node that has nothing to serve says so, and goes on with what it is given."""
+    (folder / "nothing.yaml").write_text(json.dumps({"name": "nothing", "deploy": {"model": "m", "listen": "127.0.0.1:0"}}))
+    process = subprocess.Popen([TROUPE, "run", "nothing.yaml"], env=environment(folder), cwd=folder, stdout=subprocess.PIPE, text=True)
+    late = threading.Timer(DEADLINE, process.kill)
+    late.start()
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "nothing is served" in line:
+            break
+    expect(said and "troupe promote" in said[-1], f"it says that nothing is served: {said}")
+    code, out, error = call(folder, "promote", "nothing", str(run_folder))
+    expect(code == 0, f"a version is taken: {code} {out} {error}")
+    process.terminate()
+    expect(process.wait(DEADLINE) == 0, "it ends in order")
+    late.cancel()
+    process.stdout.close()
+    with Running(folder, "run", "nothing.yaml") as node:
+        expect(node.version == 1 and node.terminate()[0] == 0, f"what was served is served again, and it says where: {node.said}")
+
+
 def test_hanging(folder, run_folder):
     """A replica that hangs costs its requests a moment, not their answers."""
     (folder / "hangs.yaml").write_text(json.dumps({"name": "hangs", "deploy": {
@@ -169,6 +192,7 @@ if __name__ == "__main__":
         made = test_pipeline(here)
         test_saved(here, *made)
         test_refused(here, made[0])
+        test_nothing(here, made[0])
         test_hanging(here, made[0])
         test_gate(here)
         test_without_data(here)
