@@ -245,7 +245,7 @@ class FeedbackLink final : public FeedbackSink {
       }
     });
     context_.ask<wire::AddFeedback>(
-        to_, frame, answer_within, [this, done = std::move(done)](const Answer& answer) {
+        to_, frame, answer_within, [this, feedback, done = std::move(done)](const Answer& answer) {
           if (!answer.ok()) {
             // What it refuses it tells of itself.
             if (answer.failure().kind == FailureKind::refused)
@@ -261,13 +261,18 @@ class FeedbackLink final : public FeedbackSink {
             case wire::FeedbackAdded::Result::KNOWN:
               return done(FeedbackResult::ok, {});
             case wire::FeedbackAdded::Result::UNKNOWN:
-              return done(FeedbackResult::unknown, {});
+              return done(FeedbackResult::unknown,
+                          "expected the id of a prediction that is kept, got \"" +
+                              feedback.id.substr(0, 80) + '"');
             case wire::FeedbackAdded::Result::REPEATED:
               return done(FeedbackResult::repeated, {});
             case wire::FeedbackAdded::Result::INVALID:
               break;
           }
-          done(FeedbackResult::invalid, "expected a class of the model, or a rating from 0 to 1");
+          done(FeedbackResult::invalid,
+               "expected a class of the model, or a rating from 0 to 1, got " +
+                   (feedback.label ? '"' + feedback.label->substr(0, 60) + '"'
+                                   : std::to_string(feedback.rating.value_or(0))));
         });
   }
 

@@ -3,6 +3,7 @@
 usage: serving_test.py TROUPE PIPELINES
 """
 import concurrent.futures
+import http.client
 import json
 import pathlib
 import shutil
@@ -29,6 +30,18 @@ def test_pipeline(folder):
     status, answer = ask(node, [rows[0][:-1]])
     expect(status == 400 and "error" in answer, f"a digit with a pixel too few: {status} {answer}")
 
+    address = node.address.removeprefix("http://")
+    for path, wanted in (("/v2/health/live", 200), ("/v2/nowhere", 404)):
+        connection = http.client.HTTPConnection(address, timeout=DEADLINE)
+        answers = []
+        for method in ("HEAD", "GET"):
+            connection.request(method, path)
+            with connection.getresponse() as response:
+                answers.append((response.status, response.headers["Content-Length"], response.read()))
+        connection.close()
+        (head, head_length, no_body), (got, length, body) = answers
+        expect((head, got) == (wanted, wanted) and head_length == length == str(len(body)) and no_body == b"",
+               f"HEAD is GET without the body: {answers}")
     run_folder = next((folder / "runs").glob("digits-*-1"))
     checkpoints = sorted((run_folder / "checkpoints").iterdir())
     code, said = node.call("rollback", "digits")
