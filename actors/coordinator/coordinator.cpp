@@ -20,17 +20,19 @@
 #include "actors/coordinator/version_list.hpp"
 #include "actors/feedback/retrain_rules.hpp"
 #include "actors/job/spec_reader.hpp"
+#include "actors/loader/data_spec.hpp"
 #include "actors/report/job_event.hpp"
+#include "actors/report/job_news.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
 #include "runtime/actor/name_table.hpp"
 #include "runtime/base/clock.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/telemetry/log.hpp"
 #include "serialization/frame_reader.hpp"
-#include "serialization/make_frame.hpp"
 #include "serialization/schema/training.capnp.h"
 
 namespace troupe::actors {
@@ -38,7 +40,6 @@ namespace {
 
 using namespace runtime;
 using namespace std::chrono_literals;
-using serialization::make_frame;
 using serialization::read_head;
 
 constexpr Duration retired_for = 30min;  // longer than anybody has for an answer
@@ -118,12 +119,7 @@ class Coordinator final : public Actor {
   }
 
  private:
-  void tell(JobEvent event) {
-    if (!observer_) return;
-    context_.tell<wire::JobNews>(observer_, make_frame<wire::JobNews>([&](auto head) {
-                                   head.setLine(to_json({wall_seconds(), std::move(event)}));
-                                 }));
-  }
+  void tell(JobEvent event) { tell_news(context_, observer_, std::move(event)); }
 
   void serve_with(const Parameters& with) {
     serving_.emplace(context_, with.text("deployer"), serving_folder_,
@@ -157,20 +153,61 @@ class Coordinator final : public Actor {
             });
   }
 
-  /// The job of the config, or what is left of it: its result.
+  /// The job of the config, or what is left of it: its result. Then the data is not asked for, which may be gone.
   void begin_first() {
-    start(options(sections_, folder_),
-          {[this](JobEvent event) { tell(std::move(event)); },
-           [this](const JobResult& result) {
-             if (serving_ && !result.gate_passed)
-               tell(Notice{"warning", "nothing new is served: the gate was not passed"});
-             tell_end(result);
-             promote_again();
-             retraining_.go_on();
-           },
-           [this](const std::string& reason, std::uint64_t step) {
-             tell(JobEnded{false, step, {}, reason, folder_});
-           }});
+    if (const JobFiles files{posix_files(), folder_}; files.result()) {
+      const JobResult& result = *files.result();
+      tell(GateDecided{result.gate.substr(0, result.gate.find("; ")), result.gate_passed,
+                       result.gate});
+      end_first(result);
+      return look_for_data();
+    }
+    if (is_gone())
+      return tell(
+          Notice{"warning", folder_ + " is gone: what is served is served on, and no job follows"});
+    start(options(sections_, folder_), {[this](JobEvent event) { tell(std::move(event)); },
+                                        [this](const JobResult& result) { end_first(result); },
+                                        [this](const std::string& reason, std::uint64_t step) {
+                                          tell(JobEnded{false, step, {}, reason, folder_});
+                                        }});
+  }
+
+  void end_first(const JobResult& result) {
+    if (serving_ && !result.gate_passed)
+      tell(Notice{"warning", "nothing new is served: the gate was not passed"});
+    tell_end(result);
+    promote_again();
+    retraining_.go_on();
+  }
+
+  /// The run was removed after a version of its was served.
+  bool is_gone() const {
+    if (!serving_ || posix_files().kind(folder_) != PathKind::none) return false;
+    const std::string done = VersionList{posix_files(), serving_folder_}.done();
+    return done.starts_with(folder_ + ' ') || done.starts_with(folder_ + "/jobs/");
+  }
+
+  /// What serves needs no data, but a job that follows will.
+  void look_for_data() {
+    if (!references_) return;
+    const auto warn = [this](const std::string& why) {
+      if (!why.empty()) tell(Notice{"warning", why + ": a job that follows would fail"});
+    };
+    context_.executor({.name = "prepare"})
+        .run_as(
+            "look for the data",
+            [sections = sections_] {
+              const DataSpec data =
+                  parse_data_spec(or_empty(sections.data), sections.base, sections.formats);
+              for (const DataFiles* files : {&data.train, data.test ? &*data.test : nullptr}) {
+                if (files == nullptr) continue;
+                for (const std::string& path : {files->features, files->labels})
+                  if (!path.empty() && posix_files().kind(path) == PathKind::none)
+                    return "expected the data in " + path + ", found nothing there";
+              }
+              return std::string{};
+            },
+            warn, [warn](const std::exception_ptr& thrown) { warn(reason_of(thrown)); });
   }
 
   /// How the first job ended: whoever follows the run waits for that, of a run that is resumed too.
@@ -278,7 +315,7 @@ class Coordinator final : public Actor {
   Retraining retraining_;
   std::optional<Serving> serving_;
   std::optional<ReferenceLink> references_;
-  std::unique_ptr<JobRun> run_;  // none where a job could not begin: the disk is full
+  std::unique_ptr<JobRun> run_;  // none before a job has to run
   std::deque<std::unique_ptr<JobRun>> retired_;
 };
 

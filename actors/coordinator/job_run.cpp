@@ -13,6 +13,7 @@
 #include "actors/evaluator/early_stopping.hpp"
 #include "actors/evaluator/gate.hpp"
 #include "actors/evaluator/metrics.hpp"
+#include "actors/job/ends_job.hpp"
 #include "gpu/nn/schedule.hpp"
 #include "runtime/actor/executor.hpp"
 #include "runtime/base/error.hpp"
@@ -34,6 +35,7 @@ namespace {
 constexpr Duration open_within = 5min;
 constexpr Duration try_again_after = 50ms;
 constexpr Duration news_every = 100ms;
+constexpr Duration members_within = 5s;  // else it is said that nobody has come
 
 }  // namespace
 
@@ -119,6 +121,19 @@ void JobRun::start() {
       },
       [this](const std::exception_ptr& thrown) { fail_if_final(thrown); });
   preparation_->start();
+  context_.after(members_within, [this] { look_for_members(); });
+}
+
+/// A job waits for those that it needs for as long as it takes; people should know for whom.
+void JobRun::look_for_members() {
+  if (ended_) return;
+  for (const char* role : {"loader", "trainer", "aggregator", "checkpointer"}) {
+    if (std::ranges::any_of(members_, [&](const auto& m) { return m.second.role == role; }))
+      continue;
+    const std::string what = "the job waits: nobody has joined as its " + std::string{role};
+    context_.log().warning(what);
+    listener_.tell(Notice{"warning", what});
+  }
 }
 
 void JobRun::fail_if_final(const std::exception_ptr& thrown) {

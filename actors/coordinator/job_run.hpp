@@ -83,6 +83,7 @@ class JobRun {
   void write(std::string label, std::function<void()> what, std::function<void()> then);
   void fail(const std::string& reason);
   void note_data();
+  void look_for_members();
   void train();
   void admit(const JobMember& member);
   void open_data(const JobMember& member);

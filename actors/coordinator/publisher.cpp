@@ -1,17 +1,13 @@
 #include "actors/coordinator/publisher.hpp"
 
-#include <capnp/message.h>
-
 #include <chrono>
 #include <memory>
 #include <utility>
 
 #include "actors/coordinator/serving.hpp"
+#include "actors/report/job_news.hpp"
 #include "runtime/actor/actor.hpp"
-#include "runtime/base/clock.hpp"
 #include "runtime/registry.hpp"
-#include "serialization/make_frame.hpp"
-#include "serialization/schema/training.capnp.h"
 
 namespace troupe::actors {
 namespace {
@@ -25,21 +21,17 @@ class Publisher final : public Actor {
         serving_{context, with.text("deployer"), with.text("serving_folder"),
                  [this](JobEvent event) { tell(std::move(event)); }} {
     if (!with.text("observer").empty()) observer_ = context.ref(with.text("observer"));
-    if (!with.text("checkpoint").empty())
+    if (with.text("checkpoint").empty()) {
+      serving_.tell_served();
+    } else {
       serving_.serve(with.text("checkpoint"), with.text("order"));
+    }
   }
 
   void handles(Handlers& on) override { serving_.handles(on); }
 
  private:
-  void tell(JobEvent event) {
-    if (!observer_) return;
-    const double now = wall_seconds();
-    context_.tell<wire::JobNews>(observer_,
-                                 serialization::make_frame<wire::JobNews>([&](auto head) {
-                                   head.setLine(to_json({now, std::move(event)}));
-                                 }));
-  }
+  void tell(JobEvent event) { tell_news(context_, observer_, std::move(event)); }
 
   Context& context_;
   Ref observer_;

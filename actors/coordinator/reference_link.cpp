@@ -27,7 +27,7 @@ using serialization::make_frame;
 namespace {
 
 constexpr Duration answer_within = 30s;
-constexpr Duration try_again_after = 1s;
+constexpr Duration first_wait = 1s, longest_wait = 1min;
 constexpr std::uint64_t most_path_bytes = 64 << 10;
 
 /// The prepared data that a checkpoint's job was trained on, which the job's folder names.
@@ -56,6 +56,7 @@ ReferenceLink::ReferenceLink(Context& context, const std::string& feedback, std:
 
 void ReferenceLink::served(const std::string& version) {
   version_ = version;
+  wait_ = first_wait;
   look(++round_);
 }
 
@@ -117,9 +118,10 @@ void ReferenceLink::send(std::uint64_t round, const std::string& reference) {
 
 void ReferenceLink::again(std::uint64_t round, const std::string& why) {
   context_.log().warning("the feedback actor does not know yet what is served", {{"why", why}});
-  context_.after(try_again_after, [this, round] {
+  context_.after(wait_, [this, round] {
     if (round == round_) look(round);
   });
+  wait_ = std::min(wait_ * 2, longest_wait);
 }
 
 }  // namespace troupe::actors

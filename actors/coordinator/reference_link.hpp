@@ -35,6 +35,7 @@ class ReferenceLink {
   const std::size_t groups_;
   const std::string serving_folder_;
   std::string version_;
+  Duration wait_ = {};       // before it tries again
   std::uint64_t round_ = 0;  // of versions, so that late answers are told apart
 };
 

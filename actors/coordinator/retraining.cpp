@@ -8,8 +8,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <utility>
 
 #include "actors/feedback/feedback_messages.hpp"
+#include "actors/job/ends_job.hpp"
 #include "runtime/actor/executor.hpp"
 #include "runtime/actor/name_table.hpp"
 #include "runtime/base/error.hpp"
@@ -190,10 +192,13 @@ void Retraining::write(std::string label, std::function<void()> what, std::funct
                 try {
                   std::rethrow_exception(thrown);
                 } catch (const Error& error) {
-                  if (error.code() != ErrorCode::exhausted) throw;
+                  if (!ends_job(error.code())) throw;
+                  if (std::exchange(stuck_, true)) return;
                   const std::string why =
                       one_line(error.what()) +
-                      ": no job follows until there is room and the node is started again";
+                      (error.code() == ErrorCode::exhausted
+                           ? ": no job follows until there is room and the node is started again"
+                           : ": no job follows until the node is started again");
                   context_.log().error(why);
                   on_stuck_(why);
                 }

@@ -76,7 +76,7 @@ class Retraining {
 
   /// @param on_frozen  a job can begin; told only after go_on()
   /// @param served  the checkpoint of what is served now, with which the job's version is compared
-  /// @param on_stuck  the disk is full: a job that follows stays where it is until the node is started again, while what
+  /// @param on_stuck  the disk is full, or the run folder gone; told once: a job that follows stays where it is until the node is started again, while what
   ///                  is served is served on
   Retraining(runtime::Context& context, std::string run_folder, OnFrozen on_frozen,
              std::function<std::string()> served,
@@ -117,6 +117,7 @@ class Retraining {
   std::function<void(const std::string&)> on_stuck_;
   RetrainJobs jobs_;
   bool idle_ = false;           // no job runs
+  bool stuck_ = false;          // on_stuck was told
   std::uint64_t freezing_ = 0;  // the job whose snapshot was asked for
   unsigned refusals_ = 0;       // of it
 };

@@ -280,6 +280,30 @@ void Serving::finish(const OrderRef& order, const DeployerReportMessage& report)
   next();
 }
 
+void Serving::tell_served() {
+  context_.ask<wire::DeployerStatus>(
+      deployer_, make_frame<wire::DeployerStatus>([](auto) {}), status_within,
+      [this](const Answer& answer) {
+        if (current_ || !address_.empty()) return;  // an order has come
+        if (answer.ok()) {
+          const DeployerReportMessage report = read_report(answer.frame());
+          if (report.version.empty()) {
+            const std::string what =
+                "nothing is served: no checkpoint is given and none was served before; "
+                "`troupe promote NODE CHECKPOINT|RUN_FOLDER` has one served";
+            context_.log().warning(what);
+            return tell_(Notice{"warning", what});
+          }
+          if (report.ready > 0) {
+            address_ = report.address;
+            tell_(Deployed{report.model, number_of(report.version), report.address});
+            return tell_(StageBegan{Stage::serve, 0, report.model});
+          }
+        }
+        context_.after(longest_wait, [this] { tell_served(); });
+      });
+}
+
 /// A deployer that was started again may have got another port.
 void Serving::tell_new_address() {
   context_.ask<wire::DeployerStatus>(

@@ -38,6 +38,8 @@ class Serving {
   /// Has a run folder's version or a checkpoint served. The same order again, after a restart: only if nothing is served
   /// now; else what was served last stays, be it by a roll back since then.
   void serve(std::string saved, std::string order);
+  /// Where there is no order: says what is served from before, or that nothing is, and what to do.
+  void tell_served();
   /// `told` is called with each version that is found to be served, after whatever order.
   void on_served(std::function<void(const std::string& version)> told) {
     served_ = std::move(told);

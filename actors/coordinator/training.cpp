@@ -7,6 +7,7 @@
 
 #include "actors/coordinator/standing.hpp"
 #include "actors/coordinator/version_list.hpp"
+#include "actors/job/ends_job.hpp"
 #include "actors/report/machine_file.hpp"
 #include "runtime/actor/executor.hpp"
 #include "runtime/actor/name_table.hpp"

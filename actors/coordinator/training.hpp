@@ -29,12 +29,6 @@ class SharedMemory;
 
 namespace troupe::actors {
 
-/// Whether an error ends the job: what is wrong with what was given stays wrong, and a disk stays full, however often a
-/// coordinator begins anew.
-constexpr bool ends_job(ErrorCode code) {
-  return code != ErrorCode::bug && code != ErrorCode::disconnected;
-}
-
 struct TrainingOptions {
   std::shared_ptr<const TrainingJob> job;
   std::string memory = "versions";       ///< that the node shares

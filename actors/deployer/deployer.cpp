@@ -19,6 +19,7 @@
 #include "actors/deployer/rollout.hpp"
 #include "actors/deployer/serving_api.hpp"
 #include "actors/deployer/serving_messages.hpp"
+#include "actors/report/failed_start.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
@@ -373,7 +374,8 @@ void add_deployer_types(Registry& registry, LoadServable load, MakeFeedbackSink 
   type.parameters = deployer_parameters();
   type.make = [make_sink = std::move(make_sink)](Context& context,
                                                  const Parameters& with) -> std::unique_ptr<Actor> {
-    return std::make_unique<Deployer>(context, with, make_sink);
+    return make_or_fail(context, with.text("observer"),
+                        [&] { return std::make_unique<Deployer>(context, with, make_sink); });
   };
   registry.add(std::move(type));
   add_replica_type(registry, std::move(load));

@@ -52,13 +52,14 @@ std::vector<ParameterSchema> deployer_parameters() {
       text("replicas",
            "The group whose members are its replicas, as an absolute path; empty: any may join."),
       text("feedback", "The path of the actor that takes feedback; empty: none."),
+      text("observer", "An actor that is told when it cannot start; empty: nobody."),
       text("listen",
            "ADDRESS:PORT; port 0: any free one. Other addresses than this machine's own need TLS "
            "or a token.",
            d.http.listen),
       text("token", "A bearer token that each request must bring; empty: none."),
-      text("certificate", "A PEM file for TLS; empty: no TLS."),
-      text("key", "The certificate's key, a PEM file."),
+      text("certificate", "A PEM file for TLS, relative to the config; empty: no TLS."),
+      text("key", "The certificate's key, a PEM file, likewise."),
       balance,
       within(schema("threads", ParameterType::integer, "Threads that speak HTTP.",
                     static_cast<std::int64_t>(d.http.threads)),
@@ -97,6 +98,7 @@ DeployerOptions deployer_options(const Parameters& with) {
   options.state = with.text("state");
   options.replicas = with.text("replicas");
   options.feedback = with.text("feedback");
+  options.observer = with.text("observer");
   options.http.listen = with.text("listen");
   options.http.token = with.text("token");
   options.http.certificate = with.text("certificate");
@@ -155,6 +157,7 @@ Parameters to_parameters(const DeployerOptions& o) {
        {"state", o.state},
        {"replicas", o.replicas},
        {"feedback", o.feedback},
+       {"observer", o.observer},
        {"listen", o.http.listen},
        {"token", o.http.token},
        {"certificate", o.http.certificate},

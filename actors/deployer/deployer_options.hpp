@@ -18,6 +18,7 @@ struct DeployerOptions {
   std::string state;     ///< a folder that remembers what is deployed; empty: nothing does
   std::string replicas;  ///< the path of the group whose members may join; empty: any may
   std::string feedback;  ///< who takes feedback; empty: nobody
+  std::string observer;  ///< who is told when it cannot start; empty: nobody
   HttpOptions http;
   DispatcherOptions dispatcher;
   std::int64_t max_queue = 4096;  ///< rows in the front's hands
@@ -30,7 +31,7 @@ struct DeployerOptions {
 std::vector<runtime::ParameterSchema> deployer_parameters();
 DeployerOptions deployer_options(const runtime::Parameters& with);
 
-/// The section `deploy` of a job's config: the same keys but model, state, replicas and feedback, which the job gives, and
+/// The section `deploy` of a job's config: the same keys but model, state, replicas, feedback and observer, which the job gives, and
 /// `replicas`, here a number.
 struct DeploySpec {
   std::int64_t replicas = 1;

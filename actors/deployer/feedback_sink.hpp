@@ -32,7 +32,13 @@ struct Feedback {
   std::optional<double> rating;
 };
 
-enum class FeedbackResult : std::uint8_t { ok, unknown, repeated, invalid };
+enum class FeedbackResult : std::uint8_t {
+  ok,  ///< it is stored, perhaps since before
+  unknown,
+  repeated,  ///< another one is
+  invalid,
+  later  ///< it cannot be stored now: the client is asked to come again
+};
 
 /// Takes what was predicted and what is said of it. Called in the deployer's turns only.
 class FeedbackSink {

@@ -33,7 +33,8 @@ HttpResponse overloaded_response(std::string_view why);
 /// A request that cannot be served, and the status that says so.
 struct HttpError {
   unsigned status;
-  std::string what;  ///< one line
+  std::string what;        ///< one line
+  std::string allow = {};  ///< of 405: the methods that are
 };
 
 /// The duty to answer one request: called once, from any thread. One that is let go uncalled answers 503. What is

@@ -1,8 +1,11 @@
 #include "actors/deployer/http_options.hpp"
 
+#include <algorithm>
 #include <boost/asio/ip/address.hpp>
+#include <cctype>
 #include <charconv>
 #include <span>
+#include <string_view>
 
 #include "serialization/sha256.hpp"
 
@@ -25,11 +28,16 @@ std::optional<ListenAddress> listen_address(const std::string& listen) {
 }
 
 bool bears(const std::string& authorization, const std::string& token) {
-  const std::string expected = "Bearer " + token;
+  constexpr std::string_view scheme = "bearer ";  // in any case (RFC 9110, 11.1)
+  const bool has_scheme = std::ranges::equal(
+      std::string_view{authorization}.substr(0, scheme.size()), scheme,
+      [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+  if (!has_scheme) return false;
   const auto digest = [](const std::string& text) {
     return serialization::sha256(std::as_bytes(std::span{text}));
   };
-  const serialization::Sha256Digest a = digest(authorization), b = digest(expected);
+  const serialization::Sha256Digest a = digest(authorization.substr(scheme.size())),
+                                    b = digest(token);
   unsigned difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) difference |= std::to_integer<unsigned>(a[i] ^ b[i]);
   return difference == 0;

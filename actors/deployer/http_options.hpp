@@ -39,7 +39,7 @@ struct ListenAddress {
 };
 std::optional<ListenAddress> listen_address(const std::string& listen);
 
-/// Whether `authorization` is "Bearer TOKEN", compared in a time that tells nothing of the token.
+/// Whether `authorization` is "Bearer TOKEN", the first word in any case, compared in a time that tells nothing of the token.
 bool bears(const std::string& authorization, const std::string& token);
 
 }  // namespace troupe::actors

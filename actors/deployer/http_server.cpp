@@ -288,6 +288,7 @@ class SessionOf final : public Session, public std::enable_shared_from_this<Sess
     out_.keep_alive(keep_);
     if (!head_) out_.body() = response.body;
     out_.prepare_payload();
+    if (head_) out_.content_length(response.body.size());
     lowest().expires_after(options().write_within);
     http::async_write(
         stream_, out_,

@@ -28,10 +28,13 @@ std::vector<std::string_view> parts_of(std::string_view target) {
   return parts;
 }
 
+/// HEAD is a GET whose body the server leaves out.
 void expect_method(const HttpRequest& request, std::string_view method) {
-  if (request.method != method)
-    throw HttpError{405, request.target.substr(0, 200) + ": expected the method " +
-                             std::string{method} + ", got " + request.method.substr(0, 20)};
+  if (request.method == method || (method == "GET" && request.method == "HEAD")) return;
+  throw HttpError{405,
+                  request.target.substr(0, 200) + ": expected the method " + std::string{method} +
+                      ", got " + request.method.substr(0, 20),
+                  method == "GET" ? "GET, HEAD" : std::string{method}};
 }
 
 HttpResponse json_response(std::string body) {
@@ -48,8 +51,7 @@ void ServingApi::handle(HttpRequest request, Respond respond) const {
   } catch (const HttpError& error) {
     HttpResponse response = error_response(error.status, error.what);
     if (error.status == 503) response.headers.emplace_back("Retry-After", "1");
-    if (error.status == 405)
-      response.headers.emplace_back("Allow", request.method == "GET" ? "POST" : "GET");
+    if (!error.allow.empty()) response.headers.emplace_back("Allow", error.allow);
     respond(std::move(response));
   } catch (const std::bad_alloc&) {
     respond(overloaded_response("there is no memory for this request now"));
@@ -140,9 +142,13 @@ Feedback read_feedback(std::string_view body) {
   const std::string form =
       "expected {\"id\": TEXT, \"label\": TEXT or whole number, \"rating\": NUMBER} with one of "
       "the last two at least";
-  if (deeper_than(body, 4)) throw HttpError{400, "body: " + form};
+  const auto fail = [&] {
+    throw HttpError{400, "body: " + form + ", got " +
+                             (body.empty() ? "nothing" : std::string{body.substr(0, 80)})};
+  };
+  if (deeper_than(body, 4)) fail();
   const nlohmann::json root = nlohmann::json::parse(body, nullptr, false);
-  if (!root.is_object()) throw HttpError{400, "body: " + form};
+  if (!root.is_object()) fail();
   Feedback feedback;
   for (const auto& [key, value] : root.items()) {
     if (key == "id" && value.is_string()) {
@@ -160,7 +166,7 @@ Feedback read_feedback(std::string_view body) {
   }
   if (feedback.id.empty() || feedback.id.size() > 256 || (!feedback.label && !feedback.rating) ||
       (feedback.label && feedback.label->size() > 1024))
-    throw HttpError{400, "body: " + form};
+    fail();
   return feedback;
 }
 
@@ -172,9 +178,12 @@ HttpResponse feedback_response(FeedbackResult result, const std::string& why) {
     case FeedbackResult::unknown:
       return error_response(404, or_else("there is no prediction with that id"));
     case FeedbackResult::repeated:
-      return error_response(409, or_else("that prediction has its feedback already"));
+      return error_response(409,
+                            or_else("that prediction has other feedback already, which stays"));
     case FeedbackResult::invalid:
       return error_response(400, or_else("that feedback does not fit"));
+    case FeedbackResult::later:
+      return overloaded_response(or_else("feedback cannot be stored now"));
   }
   return error_response(500, "feedback: an unknown result");
 }

@@ -58,7 +58,7 @@ class ServingApi {
 /// @throws HttpError 400
 Feedback read_feedback(std::string_view body);
 
-/// 200, 404, 409 or 400.
+/// 200, 404, 409, 400 or 503.
 HttpResponse feedback_response(FeedbackResult result, const std::string& why);
 
 }  // namespace troupe::actors

@@ -14,6 +14,7 @@
 #include "actors/feedback/feedback_monitor.hpp"
 #include "actors/feedback/feedback_news.hpp"
 #include "actors/feedback/snapshot_file.hpp"
+#include "actors/report/failed_start.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
@@ -31,6 +32,7 @@ using namespace runtime;
 namespace {
 
 constexpr std::size_t most_jobs = 256;
+constexpr Duration complain_every = std::chrono::minutes{1};  // a full disk stays full for long
 constexpr std::uint64_t most_reference_bytes = std::uint64_t{16} << 20;
 
 /// What one job takes to the disk.
@@ -211,6 +213,10 @@ class Feedback final : public Actor {
           if (owed) announce(*owed);
           look_after(cooldown_);
           look();
+        },
+        [this, observer = with.text("observer")](const std::exception_ptr& thrown) {
+          fail_start(context_, observer, thrown);
+          context_.ready();  // the observer is heard when the tree has started
         });
   }
 
@@ -303,7 +309,9 @@ class Feedback final : public Actor {
       }
     }
     for (const std::string* why : {&done.verdicts_refused, &done.trigger_failed}) {
-      if (!why->empty()) context_.log().error("feedback cannot be kept", {{"why", *why}});
+      if (why->empty() || context_.now() < next_complaint_) continue;
+      next_complaint_ = context_.now() + complain_every;
+      context_.log().error("feedback cannot be kept", {{"why", *why}});
     }
     show(done);
     if (done.trigger) {
@@ -419,6 +427,7 @@ class Feedback final : public Actor {
   std::vector<Reply> rows_replies_;
   std::vector<Reply> verdict_replies_;
   std::optional<Trigger> owed_;
+  TimePoint next_complaint_ = TimePoint::min();
 };
 
 ParameterSchema parameter(std::string name, ParameterType type, std::string help,
@@ -480,7 +489,8 @@ void add_feedback_types(Registry& registry) {
       waiting_bytes,
       retry};
   type.make = [](Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
-    return std::make_unique<Feedback>(context, with);
+    return make_or_fail(context, with.text("observer"),
+                        [&] { return std::make_unique<Feedback>(context, with); });
   };
   registry.add(std::move(type));
 }

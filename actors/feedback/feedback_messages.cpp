@@ -123,6 +123,8 @@ static_assert(static_cast<int>(VerdictResult::repeated) ==
               static_cast<int>(wire::FeedbackAdded::Result::REPEATED));
 static_assert(static_cast<int>(VerdictResult::invalid) ==
               static_cast<int>(wire::FeedbackAdded::Result::INVALID));
+static_assert(static_cast<int>(VerdictResult::known) ==
+              static_cast<int>(wire::FeedbackAdded::Result::KNOWN));
 
 Frame status_frame(const MonitorStatus& status, std::string_view model) {
   return make_frame<wire::FeedbackStatus>([&](wire::FeedbackStatus::Builder head) {

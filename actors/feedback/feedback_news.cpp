@@ -1,13 +1,9 @@
 #include "actors/feedback/feedback_news.hpp"
 
-#include <capnp/message.h>
-
 #include <limits>
 #include <utility>
 
-#include "runtime/base/clock.hpp"
-#include "serialization/make_frame.hpp"
-#include "serialization/schema/training.capnp.h"
+#include "actors/report/job_news.hpp"
 
 namespace troupe::actors {
 
@@ -29,9 +25,7 @@ void FeedbackNews::seen(const MonitorReadings& readings) {
 void FeedbackNews::tell() {
   if (!waiting_) return;
   const FeedbackSeen seen = *std::exchange(waiting_, std::nullopt);
-  context_.tell<wire::JobNews>(observer_, serialization::make_frame<wire::JobNews>([&](auto head) {
-                                 head.setLine(to_json({wall_seconds(), seen}));
-                               }));
+  tell_news(context_, observer_, seen);
   if (std::exchange(resting_, true)) return;
   context_.after(every, [this] {
     resting_ = false;

@@ -93,8 +93,8 @@ struct FeedbackStore::State {
   std::optional<std::pair<RowType, std::size_t>> rows;  // STORE-3
   std::vector<float> outputs;                           // aligned, of the record that is being read
 
-  Statement add_prediction, prune, find_prediction, add_verdict, set_answered, labelled,
-      last_labelled, last_predictions, note, put_note;
+  Statement add_prediction, prune, find_prediction, find_verdict, add_verdict, set_answered,
+      labelled, last_labelled, last_predictions, note, put_note;
 };
 
 void FeedbackStore::State::open() {
@@ -156,6 +156,8 @@ void FeedbackStore::State::prepare() try {
   make(find_prediction,
        "SELECT number, answered, predicted, length(outputs) / 4, version FROM predictions WHERE id "
        "= ?1");
+  make(find_verdict,
+       "SELECT count(*) FROM feedback WHERE prediction = ?1 AND label IS ?2 AND rating IS ?3");
   make(add_verdict,
        "INSERT INTO feedback(prediction, label, rating, time_us, \"right\") VALUES(?1, ?2, ?3, ?4, "
        "?5)");
@@ -259,7 +261,12 @@ VerdictOutcome FeedbackStore::State::add(const Verdict& verdict) {
   std::string version{find_prediction.text(4)};
   find_prediction.reset();
   if (malformed || (verdict.label && *verdict.label >= classes)) return {VerdictResult::invalid};
-  if (answered) return {VerdictResult::repeated};
+  if (answered) {
+    find_verdict.reset().bind(1, number).bind(2, verdict.label).bind(3, verdict.rating);
+    const bool same = find_verdict.step() && find_verdict.integer(0) != 0;
+    find_verdict.reset();
+    return {same ? VerdictResult::known : VerdictResult::repeated};
+  }
 
   VerdictOutcome outcome;
   outcome.result = VerdictResult::accepted;

@@ -43,8 +43,9 @@ struct Verdict {
 enum class VerdictResult : std::uint8_t {
   accepted,
   unknown,   ///< no such prediction, or not any more (404)
-  repeated,  ///< there is one already; the first stays (409)
+  repeated,  ///< there is another one already, which stays (409)
   invalid,   ///< no such class, no rating from 0 to 1, none or both (400)
+  known,     ///< it is there already, and stays: who did not hear so may say it again (200)
 };
 
 struct VerdictOutcome {

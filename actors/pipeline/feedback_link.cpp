@@ -37,6 +37,11 @@ constexpr std::size_t most_bytes = std::size_t{64} << 20;
 constexpr std::size_t most_feedback = 4096;  // that waits for its prediction
 constexpr std::size_t most_id_bytes = 64;    // what the store takes
 
+// What clients are told; the log says more, a file's path for instance.
+constexpr const char* refuses =
+    "feedback cannot be stored now: its store is full, held by another program, or of other rows";
+constexpr const char* is_away = "feedback cannot be stored now: whoever keeps it is not there";
+
 std::int64_t microseconds_now() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -57,7 +62,9 @@ class FeedbackLink final : public FeedbackSink {
     if (feedback.label && feedback.rating)
       return done(FeedbackResult::invalid, "expected a label or a rating, got both");
     if (const auto at = unrecorded_.find(feedback.id); at != unrecorded_.end()) {
-      if (waiting_ >= most_feedback) return;  // let go: come again
+      if (refused_) return done(FeedbackResult::later, refuses);
+      if (waiting_ >= most_feedback)
+        return done(FeedbackResult::later, "too much feedback waits for its prediction");
       ++waiting_;
       at->second.emplace_back(std::move(feedback), std::move(done));
       return;
@@ -119,6 +126,15 @@ class FeedbackLink final : public FeedbackSink {
     for (auto& [feedback, done] : said) send(feedback, std::move(done));
   }
 
+  /// The store is full, say. Predictions are tried again for a while, but nobody is kept waiting for that.
+  void refuse(const std::string& why) {
+    if (!std::exchange(refused_, true))
+      context_.log().warning("predictions are not kept for feedback", {{"why", why}});
+    waiting_ = 0;
+    for (auto& [id, said] : unrecorded_)
+      for (auto& [feedback, done] : std::exchange(said, {})) done(FeedbackResult::later, refuses);
+  }
+
   void give_up(const Row& row) {
     if (given_up_++ % 1000 == 0)
       context_.log().warning(
@@ -169,14 +185,24 @@ class FeedbackLink final : public FeedbackSink {
         },
         inputs, outputs);
     context_.ask<wire::RecordPredictions>(to_, frame, answer_within, [this](const Answer& answer) {
+      if (answer.ok()) {
+        if (std::exchange(refused_, false))
+          context_.log().info("predictions are kept for feedback again",
+                              {{"not kept until now", given_up_}});
+      } else if (answer.failure().kind == FailureKind::refused) {
+        refuse(answer.failure().text);
+      }
       if (!answer.ok() && ++tries_ < most_tries) {
         // Recording again what was recorded does no harm.
         context_.after(try_again_after, [this] { send_batch(); });
         return;
       }
-      if (!answer.ok())
-        context_.log().warning("predictions were not kept for feedback",
-                               {{"rows", batch_.size()}, {"why", answer.failure().text}});
+      if (!answer.ok()) {
+        given_up_ += batch_.size();
+        if (!refused_)
+          context_.log().warning("predictions were not kept for feedback",
+                                 {{"rows", batch_.size()}, {"why", answer.failure().text}});
+      }
       const std::vector<Row> settled = std::exchange(batch_, {});
       for (const Row& row : settled) settle(row.id);
       send_next();
@@ -203,7 +229,8 @@ class FeedbackLink final : public FeedbackSink {
     if (feedback.label) {
       bool known = true;
       label = class_of(*feedback.label, known);
-      if (!known) return;  // let go: the names come with the next prediction
+      if (!known)
+        return done(FeedbackResult::later, "the classes' names come with the next prediction");
       if (!label)
         return done(FeedbackResult::invalid, "expected a class, by its name or number, got \"" +
                                                  feedback.label->substr(0, 60) + '"');
@@ -218,25 +245,34 @@ class FeedbackLink final : public FeedbackSink {
       }
     });
     context_.ask<wire::AddFeedback>(
-        to_, frame, answer_within, [this, done = std::move(done)](const Answer& answer) {
-          if (!answer.ok()) {  // `done` is let go with this
+        to_, frame, answer_within, [this, feedback, done = std::move(done)](const Answer& answer) {
+          if (!answer.ok()) {
+            // What it refuses it tells of itself.
+            if (answer.failure().kind == FailureKind::refused)
+              return done(FeedbackResult::later, refuses);
             context_.log().warning("feedback was not kept", {{"why", answer.failure().text}});
-            return;
+            return done(FeedbackResult::later, is_away);
           }
           auto result = wire::FeedbackAdded::Result::INVALID;
           read_head<wire::FeedbackAdded>(
               answer.frame(), [&](wire::FeedbackAdded::Reader head) { result = head.getResult(); });
           switch (result) {
             case wire::FeedbackAdded::Result::ACCEPTED:
+            case wire::FeedbackAdded::Result::KNOWN:
               return done(FeedbackResult::ok, {});
             case wire::FeedbackAdded::Result::UNKNOWN:
-              return done(FeedbackResult::unknown, {});
+              return done(FeedbackResult::unknown,
+                          "expected the id of a prediction that is kept, got \"" +
+                              feedback.id.substr(0, 80) + '"');
             case wire::FeedbackAdded::Result::REPEATED:
               return done(FeedbackResult::repeated, {});
             case wire::FeedbackAdded::Result::INVALID:
               break;
           }
-          done(FeedbackResult::invalid, "expected a class of the model, or a rating from 0 to 1");
+          done(FeedbackResult::invalid,
+               "expected a class of the model, or a rating from 0 to 1, got " +
+                   (feedback.label ? '"' + feedback.label->substr(0, 60) + '"'
+                                   : std::to_string(feedback.rating.value_or(0))));
         });
   }
 
@@ -251,6 +287,7 @@ class FeedbackLink final : public FeedbackSink {
   std::size_t waiting_ = 0;  // in there
   std::optional<std::vector<std::string>> names_;  // of classes; none: no prediction was seen yet
   std::uint64_t given_up_ = 0;
+  bool refused_ = false;  // the last predictions were not recorded
   bool told_of_misfit_ = false;
 };
 

@@ -31,6 +31,27 @@ namespace {
 
 constexpr const char* observer_name = "observer";
 
+/// When what cannot start ends the run: at once, unless a version has been served in it. What has served gets some tries,
+/// since an address may be let go of late.
+class StartFailures {
+ public:
+  /// @return whether the run ends with it.
+  bool add(double at_seconds) {
+    if (at_seconds - last_seconds_ > calm_seconds) tries_ = 0;
+    last_seconds_ = at_seconds;
+    return ++tries_ > (served_ ? most_tries : 0);
+  }
+  void served() { served_ = true; }
+
+ private:
+  static constexpr int most_tries = 10;
+  static constexpr double calm_seconds = 60;
+
+  bool served_ = false;
+  int tries_ = 0;
+  double last_seconds_ = 0;
+};
+
 /// The tree with the first actor of a type changed; parts of it are shared, so the way to it is copied.
 bool change_first(SupervisorSpec& spec, std::string_view type,
                   const std::function<void(ChildSpec&)>& change) {
@@ -202,6 +223,15 @@ void Pipeline::State::make_serving_folder() {
     if (!given) set_parameters(config.root, type, {{parameter, value}});
   };
   unless_given("deployer", "state", path);
+  for (const char* name : {"certificate", "key"})
+    change_first(config.root, "deployer", [&](ChildSpec& child) {
+      auto values = child.parameters.values();
+      const auto given = values.find(name);
+      if (given == values.end() || child.parameters.text(name).empty()) return;
+      given->second =
+          (std::filesystem::path{folder_of(file)} / child.parameters.text(name)).string();
+      child.parameters = Parameters{std::move(values)};
+    });
   unless_given("feedback", "store", path + "/feedback.db");
   const std::string now =
       std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
@@ -210,7 +240,7 @@ void Pipeline::State::make_serving_folder() {
 
 void Pipeline::State::add_observer() {
   const std::string path = std::string{"/"} + observer_name;
-  for (const char* type : {"coordinator", "publisher", "feedback"})
+  for (const char* type : {"coordinator", "publisher", "deployer", "feedback"})
     set_parameters(config.root, type, {{"observer", path}});
   ChildSpec observer;
   observer.name = observer_name;
@@ -227,6 +257,8 @@ RunResult Pipeline::State::follow() {
     metrics.emplace(posix_files(), folder->path(), now);
   }
   bool job_ended = false;
+  std::string fault;  // that ends the run
+  StartFailures failures;
   const auto see = [&](const TimedEvent& event) {
     if (metrics) metrics->add(event);
     for (const auto& observer : observers) observer(event);
@@ -240,12 +272,18 @@ RunResult Pipeline::State::follow() {
       job_ended = true;
     } else if (const auto* saved = std::get_if<Checkpointed>(&event.event); saved && !job_ended) {
       result.step = std::max(result.step, saved->step);
+    } else if (std::holds_alternative<Deployed>(event.event)) {
+      failures.served();
+    } else if (const auto* notice = std::get_if<Notice>(&event.event);
+               notice && notice->level == "error" && failures.add(event.at_seconds)) {
+      fault = notice->text;
     }
   };
   std::optional<Exit> exit;
   while (!exit && !stopping) {
     if (const auto event = events.pop(50ms)) {
       see(*event);
+      if (!fault.empty()) break;
       if (job_ended && (!serves || !result.ok || options.exit_when_trained)) break;
     } else {
       exit = node->wait(Duration::zero());
@@ -253,7 +291,10 @@ RunResult Pipeline::State::follow() {
   }
   hanging = node->stop();
   while (const auto event = events.pop(Duration::zero())) see(*event);
-  if (exit && exit->abnormal()) {
+  if (!fault.empty()) {
+    result.ok = false;
+    result.reason = fault;
+  } else if (exit && exit->abnormal()) {
     result.ok = false;
     result.reason = "the tree ended: " + to_string(*exit);
   } else if (!has_job) {

@@ -182,6 +182,9 @@ class Expansion {
     entry(pointer)["replicas"] = otherwise;
     entry(pointer)["group"] = restarts();
     take(section, count, pointer, "replicas");
+    // Nobody ever does what the group is for: the run would wait for ever.
+    if (entry(pointer).at("replicas") == "0")
+      problem(section + '/' + count, "expected at least 1, got 0");
     take(section, "isolation", pointer, "isolation");
   }
 

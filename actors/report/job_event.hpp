@@ -81,7 +81,7 @@ struct FeedbackSeen {
   bool operator==(const FeedbackSeen&) const = default;
 };
 struct Notice {
-  std::string level;  ///< "info" or "warning"
+  std::string level;  ///< "info", "warning", or "error", which ends the run
   std::string text;
 
   bool operator==(const Notice&) const = default;

@@ -6,7 +6,7 @@
 namespace troupe::apps {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 14> texts{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 17> texts{{
     {"types", R"(usage: troupe types [--plugin FILE]… [--markdown]
 
 Lists the actor types and sections that configs know, with their parameters.
@@ -38,6 +38,34 @@ Runs a config: its job until it ends, or what it serves until SIGINT, SIGTERM or
   --trace FILE                      writes what each thread did, for Perfetto
   --control PATH|none               the control socket
 Exit code: 0 done, 1 failed or the gate was not passed, 2 bad usage or input, 3 interrupted: --resume goes on.
+)"},
+    {"serve", R"(usage: troupe serve CHECKPOINT|RUN_FOLDER [OPTION]…
+
+Serves a saved model over HTTP (the Open Inference Protocol, version 2), until SIGINT, SIGTERM or `troupe stop`. Of a run's
+folder the version that its job gave is served; if its gate was not passed, that is said. For TLS, limits, batching and
+feedback write a config with a section deploy, and run that.
+  --listen ADDRESS:PORT  where it listens (127.0.0.1:8000); port 0: any free one; other machines may reach it with a token
+  --token T              a bearer token that each request must bring
+  --replicas N           that compute (1)
+  --model NAME           the model's name in URLs (model)
+  --name NODE            the node's name, for ps, promote and the like (the model's)
+  --runs FOLDER          where NODE-serving/ remembers what is served (runs)
+  --json, --threads N, --log-level L, --log-format F, --trace FILE, --control PATH|none: as of troupe run
+Exit code: 0 done, 1 failed (the address is taken, for instance), 2 bad usage or input.
+)"},
+    {"promote", R"(usage: troupe promote NODE CHECKPOINT|RUN_FOLDER [--force]
+
+Has a node that serves take a version, of a run's folder the one that its job gave; what was served is served until all
+replicas have loaded it, and `troupe rollback` goes back to it. A version whose gate was not passed, and a checkpoint, of
+which no gate was decided, is refused.
+  --force  deploys it all the same
+Exit code: 0 it is served, 2 bad usage or input, no such node, or it is not served, with the reason.
+)"},
+    {"rollback", R"(usage: troupe rollback NODE
+
+Has a node that serves go back to the version that was served before this one; again: forth. Refused while another version
+is being deployed.
+Exit code: 0 it is served, 2 bad usage, no such node, or there is no version before.
 )"},
     {"audit", R"(usage: troupe audit RUN_FOLDER
 

@@ -48,8 +48,9 @@ struct FeedbackAdded {
   enum Result {
     accepted @0;
     unknown @1;                # no such prediction: 404
-    repeated @2;               # there is one already, and it stays: 409
+    repeated @2;               # there is another one already, and it stays: 409
     invalid @3;                # no such class, or no rating from 0 to 1: 400
+    known @4;                  # that very label or rating is there already: 200, as if it were new
   }
 }
 

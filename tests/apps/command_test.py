@@ -61,6 +61,9 @@ class Running:
 def test_usage(folder):
     code, out, _ = call(folder, "help")
     expect(code == 0 and "usage: troupe" in out, "help says how it is used")
+    for command in dict.fromkeys(re.findall(r"^  ([a-z]+) ", out, re.MULTILINE)):
+        code, page, _ = call(folder, command, "--help")
+        expect(code == 0 and page.startswith(f"usage: troupe {command} "), f"{command} has a page of its own: {page[:60]}")
     for words, said in [(["nonsense"], "unknown command"), (["check"], "one config file"), (["run", "--what"], "unknown option"),
                         (["ps"], "no node runs"), (["types", "--plugin", "/nowhere.so"], "/nowhere.so"),
                         (["check", str(PIPELINES / "hello.yaml"), "--set", "x"], "--set x")]:

@@ -4,11 +4,14 @@ frozen labels begins, and its version is served if it passes its gate and is not
 usage: feedback_test.py TROUPE PIPELINES
 """
 import csv
+import json
 import pathlib
 import re
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 from support import DEADLINE, PIPELINES, Running, ask, check_frozen, classes, expect, failures, jobs_of, optdigits
 
@@ -147,6 +150,10 @@ def test_accuracy(folder):
     expect(node.until(r"job 1 begins.*accuracy < 0.5: accuracy 0[.\d]* over the last 200 labels"), f"{node.lines[-5:]}")
     expect(node.until(r"job 1 gave no better version: .*what is served has"), f"the gate: {node.lines[-5:]}")
     status, answer = ask(node, rows[:1])
+    for label, wanted in ((3, 200), (3, 200), (4, 409), (3, 200)):
+        status, said = patient(node, "/v2/models/digits/feedback", {"id": answer["id"], "label": label})
+        expect(status == wanted, f"the same label again does no harm, another one is refused: {label} {status} {said}")
+    status, answer = ask(node, rows[:1])
     expect(status == 200 and answer["model_version"] == "1" and node.served() == ["1"], f"what was served is: {answer}")
     expect(node.terminate()[0] == 0, "it ends in order")
 
@@ -167,8 +174,33 @@ def test_interrupted(folder):
     expect(code == 0 and "to go on" not in out, f"then there is nothing to go on with: {code} {out}")
 
 
+def test_full(folder):
+    """At the store's limit feedback is refused, and predictions are answered."""
+    node = Running(folder, "run", str(config(folder, "'after: 500 labels'", 200)), "--set", "feedback.limit_bytes=64KiB")
+    rows, labels = optdigits(1)
+
+    def label():
+        status, answer = ask(node, rows)
+        expect(status == 200, f"a prediction: {status} {answer}")
+        said = urllib.request.Request(node.address + "/v2/models/digits/feedback",
+                                      json.dumps({"id": answer["id"], "label": labels[0]}).encode())
+        try:
+            with urllib.request.urlopen(said, timeout=DEADLINE) as response:
+                return response.status, "", None
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())["error"], error.headers["Retry-After"]
+
+    refused = wait_for(lambda: (got := label())[0] != 200 and got, "a label that has no room")
+    expect(refused[0] == 503 and "full" in refused[1] and refused[2] == "1", f"it says why, and when to come again: {refused}")
+    for got in (label() for _ in range(20)):
+        expect(got[0] in (200, 503) and (got[0] == 200 or "full" in got[1]), f"so do the others: {got}")
+    complaints = [line for line in (folder / "log").read_text().splitlines() if "not kept" in line or "cannot be kept" in line]
+    expect(0 < len(complaints) < 10, f"the log says so, and not each time: {len(complaints)} {complaints[:3]}")
+    expect(node.terminate()[0] == 0, "it ends in order")
+
+
 if __name__ == "__main__":
-    for test in (test_after, test_drift, test_accuracy, test_interrupted):
+    for test in (test_after, test_drift, test_accuracy, test_interrupted, test_full):
         with tempfile.TemporaryDirectory() as name:
             test(pathlib.Path(name))
     sys.exit(f"{len(failures)} failures" if failures else None)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 from support import DEADLINE, PIPELINES, TROUPE, call, environment, expect, failures
 
@@ -43,6 +44,22 @@ def until_step(process, step):
 def end(process):
     out, error = process.communicate(timeout=DEADLINE)
     return process.returncode, out, error
+
+
+def test_waits(folder):
+    """A tree of one's own may lack a role: the job says for whom it waits."""
+    code, out, error = call(folder, "explain", str(PIPELINES / "digits.yaml"))
+    tree = re.sub(r"(type: trainer\n *replicas:) \d+", r"\1 0", out)
+    expect(code == 0 and tree != out, f"a tree without trainers: {code} {error}")
+    (folder / "tree.yaml").write_text(tree)
+    (folder / "data").symlink_to(PIPELINES / "data")
+    process = start(folder, "run", "tree.yaml", "--exit-when-trained")
+    late = threading.Timer(DEADLINE, process.kill)
+    late.start()
+    expect(any("nobody has joined as its trainer" in line for line in process.stdout), "it says that it waits for a trainer")
+    process.terminate()
+    end(process)
+    late.cancel()
 
 
 def test_whole(folder):
@@ -210,6 +227,8 @@ if __name__ == "__main__":
         test_said_once(pathlib.Path(name))
     with tempfile.TemporaryDirectory() as name:
         test_at_once(pathlib.Path(name))
+    with tempfile.TemporaryDirectory() as name:
+        test_waits(pathlib.Path(name))
     with tempfile.TemporaryDirectory() as name:
         test_bad_input(pathlib.Path(name))
     sys.exit(1 if failures else 0)

@@ -3,15 +3,17 @@
 usage: serving_test.py TROUPE PIPELINES
 """
 import concurrent.futures
+import http.client
 import json
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
-from support import DEADLINE, PIPELINES, TROUPE, Running, ask, classes, environment, expect, failures, optdigits
+from support import DEADLINE, PIPELINES, TROUPE, Running, ask, call, classes, environment, expect, failures, optdigits
 
 
 def test_pipeline(folder):
@@ -28,6 +30,18 @@ def test_pipeline(folder):
     status, answer = ask(node, [rows[0][:-1]])
     expect(status == 400 and "error" in answer, f"a digit with a pixel too few: {status} {answer}")
 
+    address = node.address.removeprefix("http://")
+    for path, wanted in (("/v2/health/live", 200), ("/v2/nowhere", 404)):
+        connection = http.client.HTTPConnection(address, timeout=DEADLINE)
+        answers = []
+        for method in ("HEAD", "GET"):
+            connection.request(method, path)
+            with connection.getresponse() as response:
+                answers.append((response.status, response.headers["Content-Length"], response.read()))
+        connection.close()
+        (head, head_length, no_body), (got, length, body) = answers
+        expect((head, got) == (wanted, wanted) and head_length == length == str(len(body)) and no_body == b"",
+               f"HEAD is GET without the body: {answers}")
     run_folder = next((folder / "runs").glob("digits-*-1"))
     checkpoints = sorted((run_folder / "checkpoints").iterdir())
     code, said = node.call("rollback", "digits")
@@ -82,11 +96,53 @@ def test_saved(folder, run_folder, checkpoints):
     node.late.cancel()
     with Running(folder, "serve", str(run_folder), "--listen", "127.0.0.1:0", "--name", "first") as other:
         listen = other.address.removeprefix("http://")
-        code, said = node.call("serve", str(run_folder), "--listen", listen, "--name", "second", "--log-level", "off")
-        expect(code == 1 and said.splitlines()[-1].startswith("troupe serve: ") and listen in said,
+        code, said = node.call("serve", str(run_folder), "--listen", listen, "--name", "second")
+        expect(code == 1 and said.splitlines()[-1].startswith("troupe serve: ") and listen in said and said.count("\n") < 10,
                f"an address that is taken: {code} {said}")
     code, said = node.call("serve", str(folder))
     expect(code == 2 and said.count("\n") == 1, f"a folder that is no model: {code} {said}")
+
+
+def test_refused(folder, run_folder):
+    """What no restart helps against ends it with one line that names it."""
+    settings = folder / "settings"
+    settings.mkdir()
+    deploy = {"checkpoint": str(run_folder), "model": "m", "listen": "127.0.0.1:0"}
+    serving = folder / "runs" / "refused-serving"
+    serving.mkdir()
+    (settings / "cert.pem").write_text("no certificate")
+    for name, more, damaged in (("tls", {"certificate": "cert.pem", "key": "cert.pem"}, settings / "cert.pem"),
+                                ("deployed", {}, serving / "deployed.json"), ("feedback", {}, serving / "feedback.db")):
+        damaged.write_bytes(b"damaged" * 1000)
+        (settings / f"{name}.yaml").write_text(json.dumps({"name": "refused", "deploy": {**deploy, **more}, "feedback": {}}))
+        done = subprocess.run([TROUPE, "run", str(settings / f"{name}.yaml")], env=environment(folder), cwd=folder,
+                              capture_output=True, text=True, timeout=DEADLINE)
+        last = (done.stderr.splitlines() or [""])[-1]
+        expect(done.returncode == 1 and last.startswith("troupe run: ") and str(damaged) in last and done.stderr.count("\n") < 10,
+               f"{name}: {done.returncode} {done.stderr}")
+        damaged.unlink()
+
+
+def test_nothing(folder, run_folder):
+    """A node that has nothing to serve says so, and goes on with what it is given."""
+    (folder / "nothing.yaml").write_text(json.dumps({"name": "nothing", "deploy": {"model": "m", "listen": "127.0.0.1:0"}}))
+    process = subprocess.Popen([TROUPE, "run", "nothing.yaml"], env=environment(folder), cwd=folder, stdout=subprocess.PIPE, text=True)
+    late = threading.Timer(DEADLINE, process.kill)
+    late.start()
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "nothing is served" in line:
+            break
+    expect(said and "troupe promote" in said[-1], f"it says that nothing is served: {said}")
+    code, out, error = call(folder, "promote", "nothing", str(run_folder))
+    expect(code == 0, f"a version is taken: {code} {out} {error}")
+    process.terminate()
+    expect(process.wait(DEADLINE) == 0, "it ends in order")
+    late.cancel()
+    process.stdout.close()
+    with Running(folder, "run", "nothing.yaml") as node:
+        expect(node.version == 1 and node.terminate()[0] == 0, f"what was served is served again, and it says where: {node.said}")
 
 
 def test_hanging(folder, run_folder):
@@ -102,6 +158,33 @@ def test_hanging(folder, run_folder):
     expect(all(status == 200 and classes(answer) == labels for status, answer in answers),
            f"all are answered: {[status for status, _ in answers]}")
     expect(node.terminate()[0] == 0, "and it ends in order")
+
+
+def test_without_data(folder):
+    """What serves goes on without the data, and without its run."""
+    pipeline = folder / "pipeline"
+    shutil.copytree(PIPELINES / "data", pipeline / "data")
+    shutil.copy(PIPELINES / "digits.yaml", pipeline)
+    run = ("run", str(pipeline / "digits.yaml"), "--set", "deploy.listen=127.0.0.1:0", "--set", "name=alone",
+           "--set", "train.epochs=3", "--set", "evaluate.gate=accuracy >= 0.5")
+    rows, _ = optdigits(1)
+    with Running(folder, *run) as node:
+        shutil.rmtree(pipeline / "data")
+        shutil.rmtree(folder / "prepared")
+        node.call("fault", "alone", "kill", "/job/coordinator")
+        expect(node.until("warning: expected the data in .*csv.gz, found nothing there"), f"a warning: {node.said}")
+        expect(ask(node, rows)[0] == 200, "it serves without the data")
+        (made,) = (folder / "runs").glob("alone-*-1")
+        shutil.move(made, folder / "elsewhere")
+        node.call("fault", "alone", "kill", "/job/coordinator")
+        expect(node.until("warning: .* is gone: what is served is served on"), f"a warning: {node.said}")
+        expect(ask(node, rows)[0] == 200, "it serves without its run")
+        shutil.move(folder / "elsewhere", made)
+        code, out = node.terminate()
+        expect(code == 0, f"and ends in order: {code} {out[-500:]} {node.said}")
+    with Running(folder, *run, "--resume") as node:
+        expect(node.served() == ["1"], f"a resumed run serves without the data: {node.said}")
+        expect(node.terminate()[0] == 0, "and ends in order")
 
 
 def test_gate(folder):
@@ -121,6 +204,9 @@ if __name__ == "__main__":
         here = pathlib.Path(temporary)
         made = test_pipeline(here)
         test_saved(here, *made)
+        test_refused(here, made[0])
+        test_nothing(here, made[0])
         test_hanging(here, made[0])
         test_gate(here)
+        test_without_data(here)
     sys.exit(f"{len(failures)} failures" if failures else None)

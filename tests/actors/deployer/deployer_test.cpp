@@ -100,7 +100,10 @@ TEST_CASE("Deployer: serves the Open Inference Protocol once a version is deploy
   CHECK(client.request("GET", "/v2/models/fake/versions/2").status == 404);
   CHECK(client.request("GET", "/v2/models/other").status == 404);
   CHECK(client.request("GET", "/nothing").status == 404);
-  CHECK(client.request("GET", infer).status == 405);
+  const RawResponse not_allowed = client.request("PUT", infer);
+  CHECK(not_allowed.status == 405);
+  CHECK(not_allowed.head.find("Allow: POST\r\n") != std::string::npos);
+  CHECK(client.request("POST", "/v2").head.find("Allow: GET, HEAD\r\n") != std::string::npos);
   CHECK(client.request("POST", infer, "{").status == 400);
   const RawResponse answer = client.request("POST", infer, rows_body("1,2,3,4"));
   CHECK(answer.status == 200);
@@ -125,8 +128,11 @@ TEST_CASE("Deployer: a prediction's id takes feedback once") {
   CHECK(client.request("POST", path, "{\"id\":\"" + id + "\",\"label\":\"7\"}").status == 409);
   CHECK(client.request("POST", path, R"({"id":"x","label":"7"})").status == 404);
   for (const char* bad : {"", "[]", "{}", R"({"id":"x"})", R"({"id":1,"label":"7"})",
-                          R"({"id":"x","rating":"y"})", R"({"id":"x","label":"7","more":1})"})
-    CHECK(client.request("POST", path, bad).status == 400);
+                          R"({"id":"x","rating":"y"})", R"({"id":"x","label":"7","more":1})"}) {
+    const RawResponse refused = client.request("POST", path, bad);
+    CHECK(refused.status == 400);
+    CHECK(has(refused, ", got "));
+  }
 }
 
 TEST_CASE(

@@ -171,6 +171,9 @@ TEST_CASE(
   CHECK(RawClient{port}.request("GET", "/").status == 401);
   CHECK(RawClient{port}.request("GET", "/", "", "Authorization: Bearer secreT\r\n").status == 401);
   CHECK(RawClient{port}.request("GET", "/", "", "Authorization: Bearer secret\r\n").status == 200);
+  CHECK(RawClient{port}.request("GET", "/", "", "authorization: bEARER secret\r\n").status == 200);
+  CHECK(RawClient{port}.request("GET", "/", "", "Authorization: Basic secret\r\n").status == 401);
+  CHECK(RawClient{port}.request("GET", "/", "", "Authorization: Bearer\r\n").status == 401);
 
   options.token.clear();
   options.listen = "0.0.0.0:0";

@@ -79,7 +79,9 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(right.right == true);
   CHECK(right.version == "v1");
   CHECK(store.add_feedback(label("p2", 3)).right == false);
-  CHECK(say(store, label("p1", 2)) == VerdictResult::repeated);
+  CHECK(say(store, label("p1", 2)) == VerdictResult::known);
+  CHECK(say(store, label("p1", 3)) == VerdictResult::repeated);
+  CHECK(say(store, label("p1", 4)) == VerdictResult::invalid);
   CHECK(say(store, rating("p1", 1)) == VerdictResult::repeated);
   CHECK(say(store, label("nobody", 1)) == VerdictResult::unknown);
   CHECK(say(store, label("", 1)) == VerdictResult::unknown);
@@ -92,6 +94,9 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(say(store, Verdict{"p3", 1, 1.0}) == VerdictResult::invalid);
   CHECK(say(store, Verdict{"p3"}) == VerdictResult::invalid);
   CHECK(store.add_feedback(rating("p3", 0.5)).right == std::nullopt);
+  CHECK(say(store, rating("p3", 0.5)) == VerdictResult::known);
+  CHECK(say(store, rating("p3", 0.25)) == VerdictResult::repeated);
+  CHECK(say(store, label("p3", 0)) == VerdictResult::repeated);
   const StoreCounts counts = store.counts();
   CHECK(counts.predictions == 5);
   CHECK(counts.feedback == 3);
@@ -105,11 +110,12 @@ TEST_CASE_FIXTURE(Fixture,
   FeedbackStore store{path};
   add(store, 1, 2);
   const auto outcomes = store.add_feedback(
-      std::array{label("p1", 0), label("p1", 1), label("p9", 1), label("p2", 1)});
+      std::array{label("p1", 0), label("p1", 1), label("p9", 1), label("p2", 1), label("p2", 1)});
   CHECK(outcomes[0].result == VerdictResult::accepted);
   CHECK(outcomes[1].result == VerdictResult::repeated);
   CHECK(outcomes[2].result == VerdictResult::unknown);
   CHECK(outcomes[3].rowid == 2);
+  CHECK(outcomes[4].result == VerdictResult::known);
 }
 
 TEST_CASE_FIXTURE(Fixture, "FeedbackStore: all that was there is there again") {
@@ -150,7 +156,7 @@ TEST_CASE_FIXTURE(
   CHECK(store.counts().predictions == 6);
   CHECK(say(store, label("p4", 0)) == VerdictResult::unknown);
   CHECK(say(store, label("p5", 0)) == VerdictResult::accepted);
-  CHECK(say(store, label("p1", 0)) == VerdictResult::repeated);
+  CHECK(say(store, label("p1", 0)) == VerdictResult::known);
   std::vector<std::string> last;
   store.last_predictions(0, 3, {}, [&](const Prediction& one) { last.emplace_back(one.id); });
   CHECK(last == std::vector<std::string>{"p7", "p8", "p9"});
@@ -190,7 +196,8 @@ TEST_CASE_FIXTURE(
     add(two, i * 2 + 1, i * 2 + 1);
     CHECK(two.add_feedback(label("p" + std::to_string(i * 2), 0)).rowid == i * 2 + 1);
     CHECK(one.add_feedback(label("p" + std::to_string(i * 2 + 1), 0)).rowid == i * 2 + 2);
-    CHECK(say(one, label("p" + std::to_string(i * 2), 0)) == VerdictResult::repeated);
+    CHECK(say(one, label("p" + std::to_string(i * 2), 0)) == VerdictResult::known);
+    CHECK(say(one, label("p" + std::to_string(i * 2), 1)) == VerdictResult::repeated);
   }
   CHECK(one.counts().labels == 40);
   CHECK(snapshot_of(one, 40) == snapshot_of(two, 40));
@@ -334,7 +341,8 @@ TEST_CASE_FIXTURE(
     for (std::size_t from = 0, end; (end = said.find('\n', from)) != std::string::npos;
          from = end + 1) {
       ++acknowledged;
-      CHECK(say(store, label(said.substr(from, end - from), 0)) == VerdictResult::repeated);
+      const VerdictResult again = say(store, label(said.substr(from, end - from), 0));
+      CHECK((again == VerdictResult::known || again == VerdictResult::repeated));
     }
     CHECK(acknowledged > 0);
     const StoreCounts counts = store.counts();

@@ -212,6 +212,8 @@ job.yaml:7:13: replicas: expected 0 to 10000, got -1
 job.yaml:8:3: train/optimizer: expected a name, or a name with a map, got a map
 job.yaml:12:14: isolation: expected one of none, process, got some
 )");
+  for (const char* const path : {"data.loaders", "train.replicas", "evaluate.replicas"})
+    CHECK(problems(read(job, {{path, "0"}})).ends_with(": expected at least 1, got 0\n"));
   CHECK(problems(read("name: n\nmodel: []\ndata: {}\n")) ==
         "job.yaml:2:1: type coordinator needs the parameter 'train', a map, a list or a text\n");
   CHECK(problems(read(job + "feedback: {}\n")) ==
