@@ -57,7 +57,7 @@ void read_versions(FileSystem& files) {
 
 void read_job_files(FileSystem& files) {
   JobFiles job{files, "/run"};
-  job.add({~std::uint64_t{0}, "none", {}});
+  job.add({~std::uint64_t{0}, "none", {}})();
   if (job.result()) job.set_result(*job.result())();
   const JobFiles again{files, "/run"};
   require(again.measured().size() == job.measured().size() && again.result() == job.result());
