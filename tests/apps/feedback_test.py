@@ -145,6 +145,7 @@ def test_drift(folder):
 def test_accuracy(folder):
     """Wrong labels: the live accuracy falls, and what is learnt from them is not good enough to be served."""
     node = Running(folder, "run", str(config(folder, "accuracy < 0.5", 200)))
+    wait_for(lambda: knows_reference(node, 1), "the drift reference of version 1, with which the window begins anew")
     rows, labels = optdigits(200, 0)
     say(node, rows, [(label + 5) % 10 for label in labels])
     expect(node.until(r"job 1 begins.*accuracy < 0.5: accuracy 0[.\d]* over the last 200 labels"), f"{node.lines[-5:]}")
