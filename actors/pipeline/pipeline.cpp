@@ -132,6 +132,7 @@ struct Pipeline::State {
   void make_serving_folder();
   void add_observer();
   void start();
+  void discard();
   void give_up();
   RunResult follow();
 };
@@ -256,7 +257,7 @@ RunResult Pipeline::State::follow() {
     const double now = wall_seconds();
     metrics.emplace(posix_files(), folder->path(), now);
   }
-  bool job_ended = false;
+  bool job_ended = false, saved_some = false;
   std::string fault;  // that ends the run
   StartFailures failures;
   const auto see = [&](const TimedEvent& event) {
@@ -271,6 +272,7 @@ RunResult Pipeline::State::follow() {
         result.checkpoint = RunFolder::checkpoint_in(folder->path(), ended->step);
       job_ended = true;
     } else if (const auto* saved = std::get_if<Checkpointed>(&event.event); saved && !job_ended) {
+      saved_some = true;
       result.step = std::max(result.step, saved->step);
     } else if (std::holds_alternative<Deployed>(event.event)) {
       failures.served();
@@ -289,8 +291,14 @@ RunResult Pipeline::State::follow() {
       exit = node->wait(Duration::zero());
     }
   }
+  const bool begun = saved_some || job_ended;
   hanging = node->stop();
   while (const auto event = events.pop(Duration::zero())) see(*event);
+  if (!fault.empty() && !begun && fresh) {
+    metrics.reset();
+    discard();
+    result.run_folder.clear();
+  }
   if (!fault.empty()) {
     result.ok = false;
     result.reason = fault;
@@ -325,15 +333,18 @@ void Pipeline::State::start() {
   node->start(config.root);
 }
 
-/// A start that failed leaves no run that `resume` would go on with.
+/// A start that failed leaves no run that `resume` would go on with, in the place of one that has come further.
+void Pipeline::State::discard() {
+  if (!fresh || !hanging.empty()) return;
+  try {
+    folder->discard();
+  } catch (const Error&) {  // the first failure is the one to tell
+  }
+}
+
 void Pipeline::State::give_up() {
   hanging = node->stop();
-  if (fresh && hanging.empty()) {
-    try {
-      folder->discard();
-    } catch (const Error&) {  // the first failure is the one to tell
-    }
-  }
+  discard();
   folder.reset();
 }
 

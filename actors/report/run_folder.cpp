@@ -191,7 +191,6 @@ std::optional<std::string> RunFolder::find_to_resume(FileSystem& files, const st
 }
 
 void RunFolder::discard() {
-  if (has_checkpoint(*files_, path_)) return;
   remove_all(*files_, path_);
   files_->sync_folder(parent_folder(path_));
 }

@@ -57,7 +57,7 @@ class RunFolder {
   /// The job as resolved: JSON on one line.
   const std::string& job() const { return job_; }
   std::string config() const;
-  /// Removes a run whose start failed, unless it has a checkpoint. Nobody writes there any more.
+  /// Removes a run whose start failed. Nobody writes there any more.
   void discard();
   std::string ledger_path() const { return path_ + "/ledger"; }
   std::string checkpoints_path() const { return path_ + "/checkpoints"; }
