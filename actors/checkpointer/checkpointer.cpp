@@ -90,7 +90,8 @@ class Checkpointer final : public Actor {
               return outcome;
             },
             [this, asker, version](const Outcome& outcome) {
-              const auto& [saved, not_removed] = outcome;
+              const std::string& not_removed = outcome.not_removed;
+              const auto& saved = outcome.saved;
               if (!not_removed.empty())
                 context_.log().warning("older checkpoints were not removed",
                                        {{"why", not_removed}});

@@ -16,7 +16,8 @@ constexpr double huge = 1e30;
 nn::OptimizerSpec read_optimizer(SpecReader& section) {
   nn::OptimizerSpec result{nn::Adam{}, {}};
   if (auto named = section.named("optimizer")) {
-    auto& [kind, with] = *named;
+    const std::string& kind = named->name;
+    SpecReader& with = named->with;
     const auto decay = [&with](double fallback) {
       return with.number("weight_decay", fallback, 0.0, huge);
     };

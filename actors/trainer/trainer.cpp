@@ -310,7 +310,8 @@ class Trainer final : public Actor {
 
   void compute(const Part& part) {
     busy_ = true;
-    const auto [step, node] = part;
+    const std::uint64_t step = part.step;
+    const Subtree node = part.node;
     std::vector<ShardInputs> inputs;
     std::vector<Frame> owners;
     for (std::uint32_t s = node.first; s < node.first + node.count; ++s) {

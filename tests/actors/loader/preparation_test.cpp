@@ -211,7 +211,8 @@ TEST_CASE("parts that are mapped in any order give the same bytes") {
     std::vector<std::size_t> order(parts.size());
     std::iota(order.begin(), order.end(), 0);
     for (unsigned int k = 0; k <= turn; ++k)
-      std::ranges::rotate(order, order.begin() + 3), std::ranges::reverse(order);
+      std::rotate(order.begin(), order.begin() + 3, order.end()),
+          std::reverse(order.begin(), order.end());
     std::vector<CleanedPart> cleaned(parts.size());
     for (const std::size_t i : order) cleaned[i] = clean_part(raw, parts[i], {});
     for (const CleanedPart& part : cleaned) preparation.add(part);

@@ -171,9 +171,10 @@ TEST_CASE("model spec: JSON that is no model is refused, whatever is wrong with 
   const std::string text = model_json(read(small_cnn, Shape{6, 6, 1}, 3));
   for (std::size_t cut = 0; cut < text.size(); cut += 7)
     CHECK_THROWS_AS(parse_model_json(text.substr(0, cut)), Error);
-  for (const auto& [what, with] :
+  for (const auto& change :
        {std::pair{"\"format\": 1", "\"format\": 2"}, std::pair{"\"shape\": [", "\"shape\": [-3,"},
         std::pair{"\"i32\"", "\"i33\""}, std::pair{"\"share\"", "\"sh\""}}) {
+    const std::string what = change.first, with = change.second;
     CAPTURE(what);
     std::string faulty = text;
     const std::size_t at = faulty.find(what);
