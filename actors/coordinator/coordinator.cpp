@@ -62,12 +62,7 @@ class Coordinator final : public Actor {
                     [this](const std::string& why) {
                       tell(Notice{"warning", why});
                     }} {
-    sections_.data = with.structure("data");
-    sections_.preprocess = with.structure("preprocess");
-    sections_.model = with.structure("model");
-    sections_.train = with.structure("train");
-    sections_.evaluate = with.structure("evaluate");
-    sections_.seed = static_cast<std::uint64_t>(with.integer("seed"));
+    sections_ = sections_of(with);
     sections_.base = with.text("base");
     sections_.formats = formats;
     if (!with.text("observer").empty()) observer_ = context.ref(with.text("observer"));

@@ -12,9 +12,22 @@
 #include "actors/trainer/probe.hpp"
 #include "gpu/cpu_device.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/parameters.hpp"
 #include "serialization/sha256.hpp"
 
 namespace troupe::actors {
+
+JobSections sections_of(const runtime::Parameters& with) {
+  JobSections sections;
+  sections.data = with.structure("data");
+  sections.preprocess = with.structure("preprocess");
+  sections.model = with.structure("model");
+  sections.train = with.structure("train");
+  sections.evaluate = with.structure("evaluate");
+  sections.seed = static_cast<std::uint64_t>(with.integer("seed"));
+  return sections;
+}
+
 namespace {
 
 using Json = nlohmann::json;

@@ -12,6 +12,10 @@
 #include "serialization/manifest.hpp"
 #include "serialization/xxh3.hpp"
 
+namespace troupe::runtime {
+class Parameters;
+}
+
 namespace troupe::actors {
 
 /// A section, or an empty one if there is none ("null").
@@ -28,6 +32,9 @@ struct JobSections {
   std::string base;     ///< the folder that relative files are relative to
   DataFormats formats;  ///< of the application's own
 };
+
+/// Those of a coordinator's parameters; base and formats are the caller's.
+JobSections sections_of(const runtime::Parameters& with);
 
 /// A job whose data is prepared: all that is resolved before step 0.
 struct PreparedJob {

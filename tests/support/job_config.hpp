@@ -13,13 +13,7 @@ namespace troupe::test {
 inline actors::JobSections sections_of(const runtime::NodeConfig& config, const std::string& base) {
   const runtime::Parameters with =
       config.root.children.front().supervisor->children.front().parameters;
-  actors::JobSections sections;
-  sections.data = with.structure("data");
-  sections.preprocess = with.structure("preprocess");
-  sections.model = with.structure("model");
-  sections.train = with.structure("train");
-  sections.evaluate = with.structure("evaluate");
-  sections.seed = static_cast<std::uint64_t>(with.integer("seed"));
+  actors::JobSections sections = actors::sections_of(with);
   sections.base = base;
   return sections;
 }
