@@ -66,30 +66,9 @@ std::optional<Operation> find_partner(const Operation& operation) {
   return std::nullopt;
 }
 
-/// The same without its activation, and the elements that it puts out.
-struct Unactivated {
-  Operation operation;
-  Activate activate;
-  std::size_t output;  ///< operand of the operation
-};
-std::optional<Unactivated> without_activation(const Operation& operation) {
-  if (const auto* dense = std::get_if<Dense>(&operation);
-      dense && dense->activation != Activation::none) {
-    Dense plain = *dense;
-    plain.activation = Activation::none;
-    return Unactivated{
-        plain, {dense->activation, dense->rows * dense->out}, operand_count(operation) - 1};
-  }
-  if (const auto* conv = std::get_if<Convolution>(&operation);
-      conv && conv->activation != Activation::none) {
-    Convolution plain = *conv;
-    plain.activation = Activation::none;
-    const ConvolutionGeometry& g = conv->geometry;
-    return Unactivated{plain,
-                       {conv->activation, g.rows * g.out_height * g.out_width * g.out_channels},
-                       operand_count(operation) - 1};
-  }
-  return std::nullopt;
+bool in_f32(const Operation& operation) {
+  const auto* cast = std::get_if<CastScale>(&operation);
+  return element_type(operation) == DType::f32 && (cast == nullptr || cast->to == DType::f32);
 }
 
 /// A kernel, and an activation in place over what it put out: for a library that does not fuse this one.
@@ -142,8 +121,10 @@ class CpuDevice final : public Device {
       if (!std::holds_alternative<Signal>(instruction.operation)) {
         kernel = make(instruction.operation, spec.threads).kernel;
         if (kernel == nullptr) {
-          throw Error{ErrorCode::unsupported, "layer " + instruction.layer + ": no kernel for " +
-                                                  name_of(instruction.operation) + " on the cpu"};
+          throw Error{ErrorCode::unsupported,
+                      "layer " + instruction.layer + ": no kernel for " +
+                          name_of(instruction.operation) +
+                          (in_f32(instruction.operation) ? "" : " in bf16") + " on the cpu"};
         }
       }
       program->append(instruction, std::move(kernel));
@@ -177,6 +158,7 @@ class CpuDevice final : public Device {
     KernelLibrary* library = nullptr;
   };
   Made make(const Operation& operation, int threads) const {
+    if (!in_f32(operation)) return {};
     const std::optional<Operation> partner = find_partner(operation);
     for (const auto& library : libraries_) {
       std::unique_ptr<Kernel> kernel = library->make(operation, {threads});

@@ -9,7 +9,7 @@ namespace troupe::gpu {
 class KernelLibrary;
 
 /// Raised whenever operation.hpp, kernel.hpp or this file change what crosses a module's border.
-inline constexpr std::uint32_t kernel_module_abi = 1;
+inline constexpr std::uint32_t kernel_module_abi = 2;
 
 /// What a module's entry point returns; it lives as long as the process. The first two members stay where they
 /// are in every version, so that a module of another one can be told apart.

@@ -79,4 +79,35 @@ std::size_t operand_count(const Operation& operation) {
   return std::visit(OperandCount{}, operation);
 }
 
+DType element_type(const Operation& operation) {
+  return std::visit(
+      [](const auto& op) {
+        if constexpr (requires { op.type; }) return op.type;
+        return DType::f32;
+      },
+      operation);
+}
+
+std::optional<Unfused> without_activation(const Operation& operation) {
+  if (const auto* dense = std::get_if<Dense>(&operation);
+      dense && dense->activation != Activation::none) {
+    Dense plain = *dense;
+    plain.activation = Activation::none;
+    return Unfused{plain,
+                   {dense->activation, dense->rows * dense->out, dense->type},
+                   operand_count(operation) - 1};
+  }
+  if (const auto* conv = std::get_if<Convolution>(&operation);
+      conv && conv->activation != Activation::none) {
+    Convolution plain = *conv;
+    plain.activation = Activation::none;
+    const ConvolutionGeometry& g = conv->geometry;
+    return Unfused{
+        plain,
+        {conv->activation, g.rows * g.out_height * g.out_width * g.out_channels, conv->type},
+        operand_count(operation) - 1};
+  }
+  return std::nullopt;
+}
+
 }  // namespace troupe::gpu
