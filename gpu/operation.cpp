@@ -79,11 +79,12 @@ std::size_t operand_count(const Operation& operation) {
   return std::visit(OperandCount{}, operation);
 }
 
-DType element_type(const Operation& operation) {
+bool in_f32(const Operation& operation) {
   return std::visit(
       [](const auto& op) {
-        if constexpr (requires { op.type; }) return op.type;
-        return DType::f32;
+        if constexpr (requires { op.type; }) return op.type == DType::f32;
+        if constexpr (requires { op.to; }) return op.to == DType::f32;
+        return true;
       },
       operation);
 }
