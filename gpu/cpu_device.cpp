@@ -120,7 +120,8 @@ class CpuDevice final : public Device {
           throw Error{ErrorCode::unsupported,
                       "layer " + instruction.layer + ": no kernel for " +
                           name_of(instruction.operation) +
-                          (in_f32(instruction.operation) ? "" : " in bf16") + " on the cpu"};
+                          (element_type(instruction.operation) == DType::f32 ? "" : " in bf16") +
+                          " on the cpu"};
         }
       }
       program->append(instruction, std::move(kernel));

@@ -79,12 +79,12 @@ std::size_t operand_count(const Operation& operation) {
   return std::visit(OperandCount{}, operation);
 }
 
-bool in_f32(const Operation& operation) {
+DType element_type(const Operation& operation) {
   return std::visit(
       [](const auto& op) {
-        if constexpr (requires { op.type; }) return op.type == DType::f32;
-        if constexpr (requires { op.to; }) return op.to == DType::f32;
-        return true;
+        if constexpr (requires { op.type; }) return op.type;
+        if constexpr (requires { op.to; }) return op.to;
+        return DType::f32;
       },
       operation);
 }

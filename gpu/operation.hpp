@@ -234,8 +234,8 @@ using Operation =
 std::string name_of(const Operation& operation);
 /// How many operands the operation has, as its flags stand.
 std::size_t operand_count(const Operation& operation);
-/// Whether it takes and gives f32 alone where bf16 might stand: what a library that does not know bf16 can make.
-bool in_f32(const Operation& operation);
+/// The operation's `type`, or what a cast makes; f32 where it has neither.
+DType element_type(const Operation& operation);
 
 /// A dense layer or convolution without its activation, and that as an operation in place over the output, for
 /// whoever cannot fuse the two.

@@ -86,14 +86,14 @@ class DenseBackwardWeightsNode final : public Node {
   std::size_t scratch_bytes() const override {
     const bool sums = op_.bias && !fused_;
     return std::max(matmul_->scratch_bytes(),
-                    sums ? column_sums_scratch_bytes(op_.type, op_.rows, op_.out) : 0);
+                    sums ? column_sums_scratch_bytes(op_.rows, op_.out) : 0);
   }
   void enqueue(StreamHandle stream, void* const* operands, void* scratch) override {
     void* const dbias = op_.bias ? operands[3] : nullptr;
     matmul_->enqueue(stream, operands[1], operands[0], operands[2], fused_ ? dbias : nullptr,
                      scratch);
     if (op_.bias && !fused_) {
-      column_sums(stream, op_.type, operands[1], op_.rows, op_.out, static_cast<float*>(dbias),
+      column_sums(stream, op_.type, op_.rows, op_.out, operands[1], static_cast<float*>(dbias),
                   scratch);
     }
   }

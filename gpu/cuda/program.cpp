@@ -5,7 +5,7 @@
 #include <utility>
 #include <variant>
 
-#include "gpu/cuda/kernels/batch.hpp"
+#include "gpu/cuda/kernels/copy.hpp"
 #include "gpu/cuda/status.hpp"
 #include "runtime/base/error.hpp"
 
@@ -138,7 +138,8 @@ void CudaProgram::enqueue(CudaStream& stream, const Bindings& bindings, SignalLi
                           Recording& recording, bool captured) {
   for (std::size_t i = 0; i < batches_.size(); ++i) {
     const BatchRing& ring = bindings.inputs[i];
-    copy_batch(stream.handle(), bindings.step, ring.data, ring.slot_bytes, batches_[i]->data());
+    copy_batch_slot(stream.handle(), ring.data, ring.slot_bytes, ring.slot_bytes, bindings.step,
+                    batches_[i]->data());
   }
   std::size_t signals = 0;
   for (std::size_t i = 0; i < steps_.size(); ++i) {

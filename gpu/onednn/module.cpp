@@ -40,7 +40,7 @@ std::string isa_name() {
 class Library final : public KernelLibrary {
  public:
   std::unique_ptr<Kernel> make(const Operation& operation, const KernelOptions& options) override {
-    if (!in_f32(operation)) return nullptr;
+    if (element_type(operation) != DType::f32) return nullptr;
     return std::visit(
         [&](const auto& op) -> std::unique_ptr<Kernel> {
           if constexpr (requires(Recipe recipe) { make_kernel(recipe, op); }) {

@@ -168,7 +168,7 @@ class NarrowLibrary final : public KernelLibrary {
   explicit NarrowLibrary(std::shared_ptr<KernelLibrary> wide) : wide_{std::move(wide)} {}
 
   std::unique_ptr<Kernel> make(const Operation& operation, const KernelOptions& options) override {
-    if (in_f32(operation)) return nullptr;
+    if (element_type(operation) == DType::f32) return nullptr;
     std::unique_ptr<Kernel> kernel = wide_->make(widened(operation), options);
     if (kernel == nullptr) return nullptr;
     return std::make_unique<NarrowKernel>(std::move(kernel), operation);
