@@ -8,20 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "gpu/cuda/kernels/launch_error.hpp"
 #include "gpu/cuda/node.hpp"
 #include "gpu/cuda/own_nodes.hpp"
 #include "gpu/tensor.hpp"
-#include "runtime/base/error.hpp"
-
-namespace troupe::gpu::cuda {
-
-void fail_launch(int status, const char* text) {
-  throw Error{ErrorCode::bug,
-              "emulated CUDA: " + std::string{text} + " (" + std::to_string(status) + ")"};
-}
-
-}  // namespace troupe::gpu::cuda
 
 namespace troupe::test::cuda {
 namespace {

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "tests/support/cuda_emulator/cuda_runtime_api.h"
 #include "tests/support/cuda_emulator/emulator.hpp"
 
 // Stands in for CUDA's header of this name where the host's compiler takes our kernels for C++ and runs them on the CPU,
@@ -54,49 +55,23 @@ inline unsigned atomicMin(unsigned* address, unsigned value) {
   return before;
 }
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorInvalidConfiguration = 9 };
-inline const char* cudaGetErrorString(cudaError_t error) {
-  return error == cudaSuccess             ? "no error"
-         : error == cudaErrorInvalidValue ? "invalid argument"
-                                          : "invalid configuration argument";
-}
-
-using cudaStream_t = struct CUstream_st*;
 struct cudaLaunchConfig_t {
   dim3 gridDim, blockDim;
   std::size_t dynamicSmemBytes = 0;
   cudaStream_t stream = nullptr;
 };
 
-/// Runs the kernel before it returns.
+/// The sizes are checked at once; the kernel runs when the stream does.
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
-  const std::tuple<Parameters...> parameters{std::forward<Arguments>(arguments)...};
-  const bool valid =
-      troupe::test::cuda_emulator::run({config->gridDim.x, config->gridDim.y, config->gridDim.z},
-                                       {config->blockDim.x, config->blockDim.y, config->blockDim.z},
-                                       [&] { std::apply(kernel, parameters); });
-  return valid ? cudaSuccess : cudaErrorInvalidConfiguration;
-}
-
-enum cudaMemcpyKind { cudaMemcpyDeviceToDevice = 3 };
-inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
-  if (bytes > 0) std::memset(to, value, bytes);
-  return cudaSuccess;
-}
-inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
-                                   cudaStream_t) {
-  if (bytes > 0) std::memcpy(to, from, bytes);
-  return cudaSuccess;
-}
-inline cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
-                                     std::size_t from_pitch, std::size_t width, std::size_t height,
-                                     cudaMemcpyKind, cudaStream_t) {
-  if (to_pitch < width || from_pitch < width) return cudaErrorInvalidValue;
-  for (std::size_t row = 0; row < height && width > 0; ++row) {
-    std::memcpy(static_cast<std::byte*>(to) + row * to_pitch,
-                static_cast<const std::byte*>(from) + row * from_pitch, width);
-  }
-  return cudaSuccess;
+  using troupe::test::cuda_emulator::Index3;
+  const Index3 blocks{config->gridDim.x, config->gridDim.y, config->gridDim.z};
+  const Index3 threads{config->blockDim.x, config->blockDim.y, config->blockDim.z};
+  if (!troupe::test::cuda_emulator::valid(blocks, threads)) return cudaErrorInvalidConfiguration;
+  return enqueue(
+      config->stream,
+      [=, parameters = std::tuple<Parameters...>{std::forward<Arguments>(arguments)...}] {
+        troupe::test::cuda_emulator::run(blocks, threads, [&] { std::apply(kernel, parameters); });
+      });
 }

@@ -221,17 +221,17 @@ const Position& position() {
   return Machine::instance().position;
 }
 
-bool run(Index3 blocks, Index3 threads, const std::function<void()>& kernel) {
+bool valid(Index3 blocks, Index3 threads) {
   constexpr unsigned most_blocks_x = 0x7FFFFFFF, most_blocks_yz = 0xFFFF;
   const auto within = [](unsigned size, unsigned most) { return size >= 1 && size <= most; };
-  if (!within(blocks.x, most_blocks_x) || !within(blocks.y, most_blocks_yz) ||
-      !within(blocks.z, most_blocks_yz) || !within(threads.x, most_threads) ||
-      !within(threads.y, most_threads) || !within(threads.z, 64) ||
-      threads.x * threads.y * threads.z > most_threads) {
-    return false;
-  }
+  return within(blocks.x, most_blocks_x) && within(blocks.y, most_blocks_yz) &&
+         within(blocks.z, most_blocks_yz) && within(threads.x, most_threads) &&
+         within(threads.y, most_threads) && within(threads.z, 64) &&
+         threads.x * threads.y * threads.z <= most_threads;
+}
+
+void run(Index3 blocks, Index3 threads, const std::function<void()>& kernel) {
   Machine::instance().run(blocks, threads, kernel);
-  return true;
 }
 
 void wait_for_block(int line) {

@@ -20,10 +20,11 @@ struct Position {
 };
 const Position& position();
 
-/// Calls `kernel` for each thread of `blocks` times `threads`. False, and nothing has run, where CUDA would refuse the
-/// sizes. @throws std::runtime_error in one line, where threads of a block wait for others that never come: because those
+/// Whether CUDA would take a launch of these sizes.
+bool valid(Index3 blocks, Index3 threads);
+/// Calls `kernel` for each thread of `blocks` times `threads`, which are valid. @throws std::runtime_error in one line, where threads of a block wait for others that never come: because those
 /// have ended, or wait elsewhere. Blocks not yet begun do not run then.
-bool run(Index3 blocks, Index3 threads, const std::function<void()>& kernel);
+void run(Index3 blocks, Index3 threads, const std::function<void()>& kernel);
 
 /// From inside a kernel; `line` tells places to wait at apart.
 void wait_for_block(int line);
