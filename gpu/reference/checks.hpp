@@ -13,5 +13,8 @@ void check_sizes(const Operation& operation, std::initializer_list<std::int64_t>
 void check_geometry(const Operation& operation, const ConvolutionGeometry& geometry);
 /// @throws Error bad_input unless the activation is none or relu.
 void check_none_or_relu(const Operation& operation, Activation activation);
+/// Of an operation that goes element by element or row by row; nothing of any other.
+/// @throws Error bad_input if a size, rate or index is out of its range.
+void check_pointwise(const Operation& operation);
 
 }  // namespace troupe::gpu::reference
