@@ -55,6 +55,12 @@ Descriptor& Descriptor::set(cudnnBackendAttributeName_t name, std::span<const De
   return *this;
 }
 
+Descriptor& Descriptor::set_text(cudnnBackendAttributeName_t name, std::string_view text) {
+  const std::string ended{text};  // cuDNN wants the zero behind it, too
+  set(name, CUDNN_TYPE_CHAR, static_cast<std::int64_t>(ended.size() + 1), ended.c_str());
+  return *this;
+}
+
 void Descriptor::note(cudnnBackendAttributeName_t name, const std::string& values) {
   if (!state_->text.empty()) state_->text += ';';
   state_->text += number(name) + "=" + values;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -54,7 +55,7 @@ class Descriptor {
   template <class T>
   Descriptor& set(cudnnBackendAttributeName_t name, std::span<const T> values) {
     set(name, detail::attribute_type<T>(), static_cast<std::int64_t>(values.size()), values.data());
-    if constexpr (!std::is_pointer_v<T> && !std::is_same_v<T, char>) note(name, text_of(values));
+    if constexpr (!std::is_pointer_v<T>) note(name, text_of(values));
     return *this;
   }
   template <class T>
@@ -72,6 +73,7 @@ class Descriptor {
   Descriptor& set(cudnnBackendAttributeName_t name, const Descriptor& value) {
     return set(name, std::span<const Descriptor>{&value, 1});
   }
+  Descriptor& set_text(cudnnBackendAttributeName_t name, std::string_view text);
   /// Checks and fixes what was set.
   Descriptor& finish();
   /// The same, as a value: cuDNN refuses what it cannot do at this call.

@@ -110,7 +110,7 @@ Tensor Graph::between(const Extents& extents) {
 
 Tensor Graph::number(float value) {
   Tensor made = tensor(CUDNN_DATA_FLOAT, {}, true, true);
-  values_[made.id] = value;
+  numbers_[made.id] = value;
   return made;
 }
 

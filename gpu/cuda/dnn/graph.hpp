@@ -39,7 +39,7 @@ class Graph {
   Tensor operand(cudnnDataType_t type, const Extents& extents);
   /// Never in memory: from one operation to the next.
   Tensor between(const Extents& extents);
-  /// An f32 that is given at execution by its address on the host; `values` has it.
+  /// An f32 that is given at execution by its address on the host.
   Tensor number(float value);
 
   void convolution(const Window& window, const Tensor& x, const Tensor& weight, const Tensor& y);
@@ -66,13 +66,13 @@ class Graph {
   /// The operations added so far, as an unfinished descriptor of an operation graph.
   Descriptor descriptor() const;
   /// The numbers by their tensors' ids.
-  const std::map<std::int64_t, float>& values() const { return values_; }
+  const std::map<std::int64_t, float>& numbers() const { return numbers_; }
 
  private:
   Tensor tensor(cudnnDataType_t type, const Extents& extents, bool in_memory, bool by_value);
 
   std::vector<Descriptor> operations_;
-  std::map<std::int64_t, float> values_;
+  std::map<std::int64_t, float> numbers_;
   std::int64_t last_id_ = 0;
 };
 
