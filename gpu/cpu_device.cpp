@@ -53,22 +53,18 @@ class CpuStream final : public Stream {
 std::optional<Operation> find_partner(const Operation& operation) {
   if (const auto* pool = std::get_if<Pool>(&operation)) {
     if (pool->kind == PoolKind::max && pool->training) {
-      return PoolBackward{pool->kind, pool->geometry};
+      return PoolBackward{pool->kind, pool->geometry, pool->type};
     }
   } else if (const auto* back = std::get_if<PoolBackward>(&operation)) {
-    if (back->kind == PoolKind::max) return Pool{back->kind, back->geometry, true};
+    if (back->kind == PoolKind::max) return Pool{back->kind, back->geometry, true, back->type};
   } else if (const auto* norm = std::get_if<BatchNorm>(&operation)) {
-    return BatchNormBackward{norm->count, norm->channels, norm->epsilon, norm->activation};
+    return BatchNormBackward{norm->count, norm->channels, norm->epsilon, norm->activation,
+                             norm->type};
   } else if (const auto* norm_back = std::get_if<BatchNormBackward>(&operation)) {
     return BatchNorm{norm_back->count, norm_back->channels, norm_back->epsilon,
-                     norm_back->activation};
+                     norm_back->activation, norm_back->type};
   }
   return std::nullopt;
-}
-
-bool in_f32(const Operation& operation) {
-  const auto* cast = std::get_if<CastScale>(&operation);
-  return element_type(operation) == DType::f32 && (cast == nullptr || cast->to == DType::f32);
 }
 
 /// A kernel, and an activation in place over what it put out: for a library that does not fuse this one.
@@ -124,7 +120,8 @@ class CpuDevice final : public Device {
           throw Error{ErrorCode::unsupported,
                       "layer " + instruction.layer + ": no kernel for " +
                           name_of(instruction.operation) +
-                          (in_f32(instruction.operation) ? "" : " in bf16") + " on the cpu"};
+                          (element_type(instruction.operation) == DType::f32 ? "" : " in bf16") +
+                          " on the cpu"};
         }
       }
       program->append(instruction, std::move(kernel));
@@ -158,7 +155,6 @@ class CpuDevice final : public Device {
     KernelLibrary* library = nullptr;
   };
   Made make(const Operation& operation, int threads) const {
-    if (!in_f32(operation)) return {};
     const std::optional<Operation> partner = find_partner(operation);
     for (const auto& library : libraries_) {
       std::unique_ptr<Kernel> kernel = library->make(operation, {threads});

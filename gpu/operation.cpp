@@ -113,6 +113,7 @@ DType element_type(const Operation& operation) {
   return std::visit(
       [](const auto& op) {
         if constexpr (requires { op.type; }) return op.type;
+        if constexpr (requires { op.to; }) return op.to;
         return DType::f32;
       },
       operation);

@@ -234,7 +234,7 @@ using Operation =
 std::string name_of(const Operation& operation);
 /// How many operands the operation has, as its flags stand.
 std::size_t operand_count(const Operation& operation);
-/// The operation's `type`; f32 where it has none.
+/// The operation's `type`, or what a cast makes; f32 where it has neither.
 DType element_type(const Operation& operation);
 
 /// A dense layer or convolution without its activation, and that as an operation in place over the output, for
