@@ -43,8 +43,7 @@ std::unique_ptr<Node> make_node(Context& context, const BatchNorm& op) {
     batch_norm_moments(stream, op.count, op.channels, op.epsilon, mean, inverse,
                        static_cast<float*>(o[5]), static_cast<double*>(o[7]));
     if (op.activation == Activation::relu) {
-      relu_with_mask(stream, op.type, op.count * op.channels, y,
-                     static_cast<std::uint8_t*>(o[6]));
+      relu_with_mask(stream, op.type, op.count * op.channels, y, static_cast<std::uint8_t*>(o[6]));
     }
   });
 }

@@ -7,11 +7,12 @@ namespace troupe::gpu::cuda::dnn {
 Context::Context(Target target, const EngineOptions& options, PlanCache* cache)
     : target_{std::move(target)}, options_{options}, cache_{cache} {}
 
-std::string Context::key_of(const Descriptor& graph, Products products) const {
-  return "gpu " + target_.gpu() + "\ncudnn " + std::to_string(cudnnGetVersion()) +
-         "\nproducts " + std::to_string(static_cast<int>(products)) + " deterministic " +
+std::string Context::key_of(const LayerGraph& graph) const {
+  return "gpu " + target_.gpu() + "\ncudnn " + std::to_string(cudnnGetVersion()) + "\nproducts " +
+         std::to_string(static_cast<int>(graph.products)) + " deterministic " +
          std::to_string(options_.deterministic) + " tf32 " + std::to_string(options_.tf32) +
-         " workspace " + std::to_string(options_.workspace_limit_bytes) + "\n" + graph.text();
+         " workspace " + std::to_string(options_.workspace_limit_bytes) + "\n" +
+         graph.graph.descriptor().text();
 }
 
 std::shared_ptr<const Plan> Context::from_cache(const LayerGraph& graph,
@@ -27,13 +28,14 @@ std::shared_ptr<const Plan> Context::from_cache(const LayerGraph& graph,
 }
 
 std::shared_ptr<const Plan> Context::plan(const LayerGraph& graph, const std::string& layer) {
-  Descriptor descriptor = graph.graph.descriptor();
-  const std::string key = key_of(descriptor, graph.products);
+  const std::string key = key_of(graph);
   std::shared_ptr<const Plan>& plan = plans_[key];
   if (!plan) plan = from_cache(graph, key);
   if (!plan) {
+    Descriptor descriptor = graph.graph.descriptor();
     target_.apply_to_graph(descriptor);
-    descriptor.finish();
+    if (const cudnnStatus_t status = descriptor.try_finish(); status != CUDNN_STATUS_SUCCESS)
+      fail(status, "cudnnBackendFinalize of a graph", layer + ": " + last_words());
     plan = std::make_shared<Plan>(
         graph, candidates(target_, descriptor, graph.products, options_, layer).front());
     if (cache_ != nullptr) cache_->store(key, plan->stored());

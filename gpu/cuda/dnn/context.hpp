@@ -26,13 +26,15 @@ class Context {
   /// The same, or null where there is no engine.
   std::shared_ptr<const Plan> find_plan(const LayerGraph& graph, const std::string& layer);
 
+  /// All that the plan of a graph depends on.
+  std::string key_of(const LayerGraph& graph) const;
+
   const Target& target() const { return target_; }
   const EngineOptions& options() const { return options_; }
   /// What was chosen for each layer so far (JOB-6): (the operation with its shape, engine and workspace), sorted.
   std::vector<std::pair<std::string, std::string>> choices() const;
 
  private:
-  std::string key_of(const Descriptor& graph, Products products) const;
   std::shared_ptr<const Plan> from_cache(const LayerGraph& graph, const std::string& key) const;
 
   Target target_;

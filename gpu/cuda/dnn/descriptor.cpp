@@ -108,8 +108,8 @@ std::vector<Descriptor> Descriptor::get_descriptors(cudnnBackendAttributeName_t 
     values.emplace_back(type);
     raws.push_back(values.back().raw());
   }
-  const std::size_t filled = get(name, CUDNN_TYPE_BACKEND_DESCRIPTOR,
-                                 static_cast<std::int64_t>(raws.size()), raws.data());
+  const std::size_t filled =
+      get(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, static_cast<std::int64_t>(raws.size()), raws.data());
   values.erase(values.begin() + static_cast<std::ptrdiff_t>(filled), values.end());
   return values;
 }

@@ -10,7 +10,7 @@
 
 #include <cudnn.h>
 
-#include "gpu/cuda/status.hpp"
+#include "gpu/cuda/library_status.hpp"
 
 /// cuDNN's graph API has one kind of object: a descriptor, to which attributes are set one by one, and which is then
 /// finished and read only. What is here makes that safe to use from C++ and says what was set, for keys and errors.

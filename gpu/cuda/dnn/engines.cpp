@@ -16,17 +16,15 @@ EngineConfig read_config(const Descriptor& descriptor) {
       descriptor.get_descriptors(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR)
           .at(0);
   config.engine = engine.get<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
-  config.notes =
-      engine.get_all<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE);
+  config.notes = engine.get_all<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE);
   for (const auto note :
        engine.get_all<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE)) {
     config.compiled_at_run_time |= note == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION;
   }
-  for (const Descriptor& knob : descriptor.get_descriptors(
-           CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR)) {
-    config.knobs.emplace_back(
-        knob.get<cudnnBackendKnobType_t>(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE),
-        knob.get<std::int64_t>(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE));
+  for (const Descriptor& knob : descriptor.get_descriptors(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
+                                                           CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR)) {
+    config.knobs.emplace_back(knob.get<cudnnBackendKnobType_t>(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE),
+                              knob.get<std::int64_t>(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE));
   }
   return config;
 }
@@ -38,8 +36,7 @@ std::vector<Descriptor> heuristics(const Target& target, const Descriptor& graph
   asked.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph).set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
   target.apply_to_heuristics(asked);
   if (asked.try_finish() != CUDNN_STATUS_SUCCESS) return {};
-  return asked.get_descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                               CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+  return asked.get_descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
 }
 
 std::string counted(const std::map<std::string, int>& reasons) {
@@ -99,6 +96,14 @@ std::vector<EngineConfig> offered_configs(const Target& target, const Descriptor
   return configs;
 }
 
+std::optional<Descriptor> find_plan(const Target& target, const EngineConfig& config) {
+  Descriptor plan{CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR};
+  target.apply_to_plan(plan);
+  plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config.descriptor);
+  if (plan.try_finish() != CUDNN_STATUS_SUCCESS) return std::nullopt;
+  return plan;
+}
+
 std::vector<Candidate> candidates(const Target& target, const Descriptor& graph, Products products,
                                   const EngineOptions& options, const std::string& layer,
                                   std::size_t most) {
@@ -111,26 +116,24 @@ std::vector<Candidate> candidates(const Target& target, const Descriptor& graph,
       ++refused[reason];
       continue;
     }
-    Descriptor plan{CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR};
-    target.apply_to_plan(plan);
-    plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config.descriptor);
-    if (plan.try_finish() != CUDNN_STATUS_SUCCESS) {
+    const std::optional<Descriptor> plan = find_plan(target, config);
+    if (!plan) {
       ++refused["that no plan could be built for (" + last_words() + ")"];
       continue;
     }
-    const auto workspace = plan.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
+    const auto workspace = plan->get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
     if (workspace > options.workspace_limit_bytes) {
       ++refused["with a workspace above " + std::to_string(options.workspace_limit_bytes) +
                 " bytes"];
       continue;
     }
-    found.push_back({config, plan, workspace});
+    found.push_back({config, *plan, workspace});
   }
   if (found.empty()) {
-    throw Error{ErrorCode::unsupported,
-                "cuda: " + layer + ": expected cuDNN to have an engine, got " +
-                    std::to_string(offered.size()) + " configurations" +
-                    (refused.empty() ? "" : ": " + counted(refused))};
+    throw Error{ErrorCode::unsupported, "cuda: " + layer +
+                                            ": expected cuDNN to have an engine, got " +
+                                            std::to_string(offered.size()) + " configurations" +
+                                            (refused.empty() ? "" : ": " + counted(refused))};
   }
   return found;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,8 +14,8 @@
 namespace troupe::gpu::cuda::dnn {
 
 struct EngineOptions {
-  bool deterministic = true;                             ///< equal inputs give equal bits (JOB-1)
-  bool tf32 = false;                                     ///< products of f32 may be those of tf32
+  bool deterministic = true;  ///< equal inputs give equal bits (JOB-1)
+  bool tf32 = false;          ///< products of f32 may be those of tf32
   std::int64_t workspace_limit_bytes = std::int64_t{1} << 30;
 };
 
@@ -44,6 +45,10 @@ std::string refusal(const std::vector<cudnnBackendNumericalNote_t>& notes, Produ
 /// What cuDNN offers for a finished operation graph: the heuristics of mode A, then those that fall back on what is slow
 /// but general. Empty if the graph is not supported.
 std::vector<EngineConfig> offered_configs(const Target& target, const Descriptor& graph);
+
+/// The plan for a configuration; nothing if cuDNN cannot build it, and last_words() says why. One that is compiled at run
+/// time takes a good part of a second, and needs a driver.
+std::optional<Descriptor> find_plan(const Target& target, const EngineConfig& config);
 
 /// A plan that was built.
 struct Candidate {

@@ -57,8 +57,8 @@ cudnnPointwiseMode_t mode_of(Activation activation) {
     case Activation::tanh:
       return CUDNN_POINTWISE_TANH_FWD;
     default:
-      throw Error{ErrorCode::bug, "cuda: expected relu, sigmoid or tanh to be fused, got " +
-                                      to_string(activation)};
+      throw Error{ErrorCode::bug,
+                  "cuda: expected relu, sigmoid or tanh to be fused, got " + to_string(activation)};
   }
 }
 
@@ -71,8 +71,8 @@ cudnnDataType_t data_type(DType type) {
     case DType::bf16:
       return CUDNN_DATA_BFLOAT16;
     default:
-      throw Error{ErrorCode::unsupported,
-                  "cuda: expected f32 or bf16 in a layer of cuDNN, got " + std::string{to_string(type)}};
+      throw Error{ErrorCode::unsupported, "cuda: expected f32 or bf16 in a layer of cuDNN, got " +
+                                              std::string{to_string(type)}};
   }
 }
 
@@ -91,8 +91,7 @@ Tensor Graph::tensor(cudnnDataType_t type, const Extents& e, bool in_memory, boo
   descriptor.set(CUDNN_ATTR_TENSOR_UNIQUE_ID, id)
       .set(CUDNN_ATTR_TENSOR_DATA_TYPE, type)
       .set(CUDNN_ATTR_TENSOR_DIMENSIONS, std::vector<std::int64_t>{e.n, e.c, e.h, e.w})
-      .set(CUDNN_ATTR_TENSOR_STRIDES,
-           std::vector<std::int64_t>{e.h * e.w * e.c, 1, e.w * e.c, e.c})
+      .set(CUDNN_ATTR_TENSOR_STRIDES, std::vector<std::int64_t>{e.h * e.w * e.c, 1, e.w * e.c, e.c})
       .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, std::int64_t{16})
       .set(CUDNN_ATTR_TENSOR_IS_VIRTUAL, !in_memory)
       .set(CUDNN_ATTR_TENSOR_IS_BY_VALUE, by_value);

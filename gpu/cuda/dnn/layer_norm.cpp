@@ -1,7 +1,7 @@
 #include <memory>
 
-#include "gpu/cuda/body_node.hpp"
 #include "gpu/cuda/dnn/nodes.hpp"
+#include "gpu/cuda/dnn/plan_node.hpp"
 #include "gpu/reference/checks.hpp"
 
 namespace troupe::gpu::cuda::dnn {
@@ -10,11 +10,7 @@ namespace {
 template <class Norm>
 std::unique_ptr<Node> norm_node(Context& context, const Norm& op) {
   reference::check_sizes(op, {op.rows, op.width});
-  const auto plan = context.plan(graph_of(op), describe(op));
-  return node_of(plan->workspace_bytes(), [&context, plan, operands = operand_count(op)](
-                                              StreamHandle stream, void* const* o, void* scratch) {
-    plan->execute(context.target().handle(), stream, {o, operands}, scratch);
-  });
+  return plan_node(context, context.plan(graph_of(op), describe(op)), operand_count(op));
 }
 
 }  // namespace

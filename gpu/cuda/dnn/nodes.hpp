@@ -12,7 +12,8 @@
 /// engine that keeps the context's promises.
 namespace troupe::gpu::cuda::dnn {
 
-/// Bias and activation in one graph with the convolution where cuDNN has an engine of speed for it, else behind it.
+/// The bias in one graph with the convolution where cuDNN has an engine for it, else behind it. Null where the activation
+/// cannot stand in that graph, too: then it is for whoever calls to put it behind (gpu::without_activation).
 std::unique_ptr<Node> make_node(Context& context, const Convolution& op);
 std::unique_ptr<Node> make_node(Context& context, const ConvolutionBackwardData& op);
 std::unique_ptr<Node> make_node(Context& context, const ConvolutionBackwardWeights& op);

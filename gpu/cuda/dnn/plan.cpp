@@ -12,8 +12,7 @@ Descriptor restored(const Target& target, const std::string& json) {
 }
 
 std::size_t workspace_of(const Descriptor& plan) {
-  return static_cast<std::size_t>(
-      plan.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
+  return static_cast<std::size_t>(plan.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
 }
 
 std::vector<std::int64_t> ids_of(const LayerGraph& graph) {
@@ -66,7 +65,8 @@ void Plan::execute(cudnnHandle_t handle, StreamHandle stream, std::span<void* co
       .finish();
   check(cudnnSetStream(handle, stream), "cudnnSetStream");
   const cudnnStatus_t status = cudnnBackendExecute(handle, plan_.raw(), pack.raw());
-  if (status != CUDNN_STATUS_SUCCESS) fail(status, "cudnnBackendExecute", choice_ + ": " + last_words());
+  if (status != CUDNN_STATUS_SUCCESS)
+    fail(status, "cudnnBackendExecute", choice_ + ": " + last_words());
 }
 
 }  // namespace troupe::gpu::cuda::dnn

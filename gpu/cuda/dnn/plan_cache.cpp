@@ -26,7 +26,8 @@ std::string hash_of(std::string_view text) {
 /// Lengths and texts, so that no text can be mistaken for another's end.
 std::string body_of(std::string_view key, const StoredPlan& plan) {
   std::string body;
-  for (const std::string_view text : {key, std::string_view{plan.choice}, std::string_view{plan.json}})
+  for (const std::string_view text :
+       {key, std::string_view{plan.choice}, std::string_view{plan.json}})
     body.append(std::to_string(text.size())).append("\n").append(text).append("\n");
   return body;
 }

@@ -1,26 +1,29 @@
+#include <cstdint>
 #include <memory>
 #include <string>
 
-#include "gpu/cuda/body_node.hpp"
 #include "gpu/cuda/dnn/nodes.hpp"
+#include "gpu/cuda/dnn/plan_node.hpp"
 #include "gpu/reference/checks.hpp"
 #include "runtime/base/error.hpp"
 
 namespace troupe::gpu::cuda::dnn {
 namespace {
 
+constexpr std::int64_t most_taps = 127;  // which of them won is kept in a signed byte
+
 /// @throws Error bad_input for a window that may see padding alone; unsupported for one whose taps a byte cannot count.
 void check(const Operation& operation, const ConvolutionGeometry& g, PoolKind kind) {
   reference::check_pooling(operation, g);
   if (g.pad_top >= g.kernel_height || g.pad_bottom >= g.kernel_height ||
       g.pad_left >= g.kernel_width || g.pad_right >= g.kernel_width) {
-    throw Error{ErrorCode::bad_input, "cuda: " + describe(operation) +
-                                          ": expected a padding smaller than the window"};
+    throw Error{ErrorCode::bad_input,
+                "cuda: " + describe(operation) + ": expected a padding smaller than the window"};
   }
   if (kind == PoolKind::max && g.kernel_height * g.kernel_width > most_taps) {
-    throw Error{ErrorCode::unsupported, "cuda: " + describe(operation) +
-                                            ": expected at most 127 values in a window, got " +
-                                            std::to_string(g.kernel_height * g.kernel_width)};
+    throw Error{ErrorCode::unsupported,
+                "cuda: " + describe(operation) + ": expected at most " + std::to_string(most_taps) +
+                    " values in a window, got " + std::to_string(g.kernel_height * g.kernel_width)};
   }
 }
 
@@ -31,11 +34,7 @@ std::size_t outputs(const ConvolutionGeometry& g) {
 template <class Op>
 std::unique_ptr<Node> pool_node(Context& context, const Op& op) {
   check(op, op.geometry, op.kind);
-  const auto plan = context.plan(graph_of(op), describe(op));
-  return node_of(plan->workspace_bytes(), [&context, plan, operands = operand_count(op)](
-                                              StreamHandle stream, void* const* o, void* scratch) {
-    plan->execute(context.target().handle(), stream, {o, operands}, scratch);
-  });
+  return plan_node(context, context.plan(graph_of(op), describe(op)), operand_count(op));
 }
 
 }  // namespace
