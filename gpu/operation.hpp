@@ -247,4 +247,8 @@ struct Unfused {
 /// Nothing where there is no activation to take off.
 std::optional<Unfused> without_activation(const Operation& operation);
 
+/// The name with the shape, as in "convolution [64, 14, 14, 32] x [64, 3, 3, 32] stride [2, 2]", for errors and records;
+/// the name alone of what is done element by element. Types other than f32 are named, too.
+std::string describe(const Operation& operation);
+
 }  // namespace troupe::gpu

@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "gpu/cuda/body_node.hpp"
 #include "gpu/cuda/kernels/activation.hpp"
 #include "gpu/cuda/kernels/batch_norm.hpp"
 #include "gpu/cuda/kernels/cast.hpp"
@@ -19,27 +20,6 @@
 
 namespace troupe::gpu::cuda {
 namespace {
-
-template <class Body>
-class BodyNode final : public Node {
- public:
-  BodyNode(std::size_t scratch_bytes, Body body)
-      : scratch_bytes_{scratch_bytes}, body_{std::move(body)} {}
-  std::size_t scratch_bytes() const override { return scratch_bytes_; }
-  void enqueue(StreamHandle stream, void* const* operands, void* scratch) override {
-    body_(stream, operands, scratch);
-  }
-
- private:
-  std::size_t scratch_bytes_;
-  Body body_;
-};
-
-/// A node that does what `body(stream, operands, scratch)` does.
-template <class Body>
-std::unique_ptr<Node> node_of(std::size_t scratch_bytes, Body body) {
-  return std::make_unique<BodyNode<Body>>(scratch_bytes, std::move(body));
-}
 
 template <class T>
 const T* in(const void* operand) {

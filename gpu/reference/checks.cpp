@@ -1,5 +1,7 @@
 #include "gpu/reference/checks.hpp"
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <variant>
 
@@ -94,6 +96,24 @@ void check_none_or_relu(const Operation& operation, Activation activation) {
 
 void check_pointwise(const Operation& operation) {
   std::visit(CheckPointwise{}, operation);
+}
+
+void check_pooling(const Operation& operation, const ConvolutionGeometry& g) {
+  check_geometry(operation, g);
+  if (g.in_channels != g.out_channels || g.groups != 1 || g.dilation_height != 1 ||
+      g.dilation_width != 1) {
+    throw Error{ErrorCode::bad_input,
+                name_of(operation) +
+                    ": expected as many channels out as in, dilation 1 and groups 1, got " +
+                    std::to_string(g.in_channels) + " in, " + std::to_string(g.out_channels) +
+                    " out, dilation " + std::to_string(g.dilation_height) + " x " +
+                    std::to_string(g.dilation_width) + ", groups " + std::to_string(g.groups)};
+  }
+  if (g.kernel_height > std::numeric_limits<std::int32_t>::max() / g.kernel_width) {
+    throw Error{ErrorCode::bad_input,
+                name_of(operation) + ": expected at most 2^31 - 1 taps, got " +
+                    std::to_string(g.kernel_height) + " x " + std::to_string(g.kernel_width)};
+  }
 }
 
 }  // namespace troupe::gpu::reference
