@@ -13,27 +13,38 @@ namespace {
 
 using Epilogue = Product::Epilogue;
 
+/// As in "dense backward data of 32 rows, 784 to 128, f32".
 template <class Op>
-std::unique_ptr<Matmul> make_matmul(const BlasContext& context, const Product& product,
-                                    const Op& op) {
+std::string describe(const Op& op) {
+  return name_of(op) + " of " + std::to_string(op.rows) + " rows, " + std::to_string(op.in) +
+         " to " + std::to_string(op.out) + ", " + std::string{to_string(op.type)};
+}
+
+/// Null where there is no algorithm.
+template <class Op>
+std::unique_ptr<Matmul> find_matmul(BlasContext& context, const Product& product, const Op& op) {
   std::unique_ptr<Matmul> matmul = Matmul::make(context, product);
+  if (matmul != nullptr) context.choices[describe(op)] = matmul->description();
+  return matmul;
+}
+
+template <class Op>
+std::unique_ptr<Matmul> make_matmul(BlasContext& context, const Product& product, const Op& op) {
+  std::unique_ptr<Matmul> matmul = find_matmul(context, product, op);
   if (matmul == nullptr) {
-    throw Error{ErrorCode::unsupported,
-                "cuda: cuBLASLt has no algorithm for " + name_of(op) + " of " +
-                    std::to_string(op.rows) + " rows, " + std::to_string(op.in) + " to " +
-                    std::to_string(op.out) + ", " + std::string{to_string(op.type)}};
+    throw Error{ErrorCode::unsupported, "cuda: cuBLASLt has no algorithm for " + describe(op)};
   }
   return matmul;
 }
 
 class DenseNode final : public Node {
  public:
-  DenseNode(const BlasContext& context, const Dense& op) : op_{op} {
+  DenseNode(BlasContext& context, const Dense& op) : op_{op} {
     Product product{op.rows, op.out, op.in, false, true, op.type, Epilogue::none};
     const bool relu = op.activation == Activation::relu;
     if (op.bias) {
       product.epilogue = relu ? Epilogue::bias_relu : Epilogue::bias;
-      matmul_ = Matmul::make(context, product);
+      matmul_ = find_matmul(context, product, op);
       fused_ = matmul_ != nullptr;
     }
     // Without a bias of its own a relu is no product's.
@@ -60,7 +71,7 @@ class DenseNode final : public Node {
 
 class DenseBackwardDataNode final : public Node {
  public:
-  DenseBackwardDataNode(const BlasContext& context, const DenseBackwardData& op)
+  DenseBackwardDataNode(BlasContext& context, const DenseBackwardData& op)
       : matmul_{make_matmul(context, {op.rows, op.in, op.out, false, false, op.type}, op)} {}
 
   std::size_t scratch_bytes() const override { return matmul_->scratch_bytes(); }
@@ -74,10 +85,10 @@ class DenseBackwardDataNode final : public Node {
 
 class DenseBackwardWeightsNode final : public Node {
  public:
-  DenseBackwardWeightsNode(const BlasContext& context, const DenseBackwardWeights& op) : op_{op} {
+  DenseBackwardWeightsNode(BlasContext& context, const DenseBackwardWeights& op) : op_{op} {
     Product product{op.out, op.in, op.rows, true, false, op.type, Epilogue::row_sums_a};
     // The bias's gradient is f32, which the product's own sums are only if it is so too.
-    if (op.bias && op.type == DType::f32) matmul_ = Matmul::make(context, product);
+    if (op.bias && op.type == DType::f32) matmul_ = find_matmul(context, product, op);
     fused_ = matmul_ != nullptr;
     product.epilogue = Epilogue::none;
     if (matmul_ == nullptr) matmul_ = make_matmul(context, product, op);
@@ -106,16 +117,16 @@ class DenseBackwardWeightsNode final : public Node {
 
 }  // namespace
 
-std::unique_ptr<Node> make_node(const BlasContext& context, const Dense& op) {
+std::unique_ptr<Node> make_node(BlasContext& context, const Dense& op) {
   if (op.activation != Activation::none && op.activation != Activation::relu) return nullptr;
   return std::make_unique<DenseNode>(context, op);
 }
 
-std::unique_ptr<Node> make_node(const BlasContext& context, const DenseBackwardData& op) {
+std::unique_ptr<Node> make_node(BlasContext& context, const DenseBackwardData& op) {
   return std::make_unique<DenseBackwardDataNode>(context, op);
 }
 
-std::unique_ptr<Node> make_node(const BlasContext& context, const DenseBackwardWeights& op) {
+std::unique_ptr<Node> make_node(BlasContext& context, const DenseBackwardWeights& op) {
   return std::make_unique<DenseBackwardWeightsNode>(context, op);
 }
 

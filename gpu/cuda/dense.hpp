@@ -10,8 +10,8 @@
 /// @throws Error unsupported with the operation's shape where cuBLASLt has no algorithm.
 namespace troupe::gpu::cuda {
 
-std::unique_ptr<Node> make_node(const BlasContext& context, const Dense& op);
-std::unique_ptr<Node> make_node(const BlasContext& context, const DenseBackwardData& op);
-std::unique_ptr<Node> make_node(const BlasContext& context, const DenseBackwardWeights& op);
+std::unique_ptr<Node> make_node(BlasContext& context, const Dense& op);
+std::unique_ptr<Node> make_node(BlasContext& context, const DenseBackwardData& op);
+std::unique_ptr<Node> make_node(BlasContext& context, const DenseBackwardWeights& op);
 
 }  // namespace troupe::gpu::cuda

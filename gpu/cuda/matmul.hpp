@@ -2,8 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include <cublasLt.h>
@@ -21,6 +21,8 @@ struct BlasContext {
   std::unique_ptr<cublasLtContext, cublasStatus_t (*)(cublasLtHandle_t)> handle;
   bool tf32;           ///< f32 products may be rounded to 10 bits of mantissa
   bool deterministic;  ///< no sum whose order depends on scheduling
+  std::map<std::string, std::string>
+      choices;  ///< algorithms by layer, for the machine record (JOB-6)
 };
 
 /// d = epilogue(op(a) · op(b)) of row-major matrices: [m, k] · [k, n] -> [m, n].

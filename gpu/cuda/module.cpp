@@ -1,13 +1,14 @@
 #include <memory>
 
 #include "gpu/cuda/device.hpp"
+#include "gpu/cuda/library_nodes.hpp"
 #include "gpu/device_module.hpp"
 
 namespace troupe::gpu::cuda {
 namespace {
 
 std::unique_ptr<Device> make(const CudaOptions& options) {
-  return std::make_unique<CudaDevice>(options);
+  return std::make_unique<CudaDevice>(options, make_library_nodes(options));
 }
 
 constexpr DeviceModule this_module{{device_module_abi, TROUPE_VERSION}, make};

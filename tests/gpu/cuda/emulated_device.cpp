@@ -1,4 +1,4 @@
-#include "tests/gpu/cuda/emulated_device.hpp"
+#include "tests/gpu/cuda/test_device.hpp"
 
 #include <string>
 #include <utility>
@@ -63,7 +63,7 @@ class EmulatedNodes final : public gpu::cuda::NodeFactory {
 
 }  // namespace
 
-std::unique_ptr<gpu::Device> make_emulated_device(bool graphs) {
+std::unique_ptr<gpu::Device> make_test_device(bool graphs) {
   gpu::CudaOptions options;
   options.graphs = graphs;
   return std::make_unique<gpu::cuda::CudaDevice>(options, std::make_unique<EmulatedNodes>());

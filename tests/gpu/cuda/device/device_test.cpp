@@ -5,14 +5,14 @@
 #include <vector>
 
 #include "runtime/base/error.hpp"
-#include "tests/gpu/cuda/emulated_device.hpp"
+#include "tests/gpu/cuda/test_device.hpp"
 #include "tests/support/cuda_emulator/device.hpp"
 
 using namespace troupe;
 using namespace troupe::gpu;
 
 TEST_CASE("CudaDevice: memory that is not there is told with what it was for") {
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   const auto held = device->allocate(1 << 20);
   try {
     device->allocate(std::size_t{1} << 40);
@@ -31,7 +31,7 @@ TEST_CASE("CudaDevice: memory that is not there is told with what it was for") {
 }
 
 TEST_CASE("CudaDevice: what is given back is taken again, and memory does not grow") {
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   device->allocate(100'000);
   const std::size_t before = test::cuda_emulator::free_bytes();
   for (int i = 0; i < 100; ++i) device->allocate(100'000);
@@ -39,7 +39,7 @@ TEST_CASE("CudaDevice: what is given back is taken again, and memory does not gr
 }
 
 TEST_CASE("CudaDevice: a storage outlives its device") {
-  auto device = test::cuda::make_emulated_device();
+  auto device = test::cuda::make_test_device();
   auto storage = device->allocate(100);
   auto staging = device->allocate_staging(100);
   CHECK(staging->data()[99] == std::byte{0});
@@ -49,7 +49,7 @@ TEST_CASE("CudaDevice: a storage outlives its device") {
 }
 
 TEST_CASE("CudaDevice: adds chains as the CPU does") {
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   const auto stream = device->make_stream();
   std::vector<float> a(1000), b(1000), c(1000), sum(1000);
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -71,9 +71,30 @@ TEST_CASE("CudaDevice: adds chains as the CPU does") {
 }
 
 TEST_CASE("CudaDevice: a layer that nobody can compute is named") {
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   ProgramSpec spec;
   spec.arena_bytes = 4096;
   spec.instructions.push_back({Activate{Activation::relu, 4, DType::i64}, {{}, {}}, "relu_7"});
   CHECK_THROWS_WITH_AS(device->compile(spec), doctest::Contains("layer relu_7: "), Error);
+}
+
+TEST_CASE("CudaDevice: from a program's second run on, one launch a run") {
+  const auto device = test::cuda::make_test_device();
+  const auto stream = device->make_stream();
+  ProgramSpec spec;
+  spec.arena_bytes = 128;
+  spec.instructions.push_back({Zero{64}, {{Space::arena, 0, 0}}, "zero"});
+  spec.instructions.push_back(
+      {Activate{Activation::relu, 16}, {{Space::arena, 0, 0}, {Space::arena, 0, 64}}, "relu"});
+  const auto program = device->compile(spec);
+  const auto before = test::cuda_emulator::counts();
+  program->run(*stream, {}, nullptr);
+  const auto first = test::cuda_emulator::counts();
+  CHECK(first.launches == before.launches);
+  CHECK(first.enqueued == before.enqueued + 2);
+  for (int i = 0; i < 5; ++i) program->run(*stream, {}, nullptr);
+  stream->synchronize();
+  const auto after = test::cuda_emulator::counts();
+  CHECK(after.launches == first.launches + 5);
+  CHECK(after.enqueued == first.enqueued);
 }

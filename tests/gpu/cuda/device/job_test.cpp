@@ -8,7 +8,7 @@
 #include "gpu/nn/local_job.hpp"
 #include "gpu/nn/models.hpp"
 #include "runtime/base/error.hpp"
-#include "tests/gpu/cuda/emulated_device.hpp"
+#include "tests/gpu/cuda/test_device.hpp"
 
 using namespace troupe;
 using namespace troupe::gpu;
@@ -79,8 +79,8 @@ void check_same_job(const OptimizerSpec& optimizer) {
   spec.schedule.rate = 0.01;
   spec.bucket_bytes = 4096;
   const auto cpu = make_cpu_device({1, CpuBackend::reference});
-  const auto recorded = test::cuda::make_emulated_device(true);
-  const auto plain = test::cuda::make_emulated_device(false);
+  const auto recorded = test::cuda::make_test_device(true);
+  const auto plain = test::cuda::make_test_device(false);
   constexpr int steps = 4;
   const Outcome wanted = train(*cpu, graph, spec, steps);
   const Outcome got = train(*recorded, graph, spec, steps);
@@ -108,7 +108,7 @@ TEST_CASE("CUDA: a job goes on from what another saved") {
   JobSpec spec;
   spec.batch = 8;
   spec.optimizer = {Adam{}, {}};
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   LocalJob whole{graph, *device, spec};
   for (int i = 0; i < 2; ++i) whole.step(fill_batch);
   const std::vector<std::byte> saved = state_of(*device, whole);
@@ -124,7 +124,7 @@ TEST_CASE("CUDA: what is not finite is named, and the state stays as it was") {
   JobSpec spec;
   spec.batch = 8;
   spec.optimizer = {Sgd{}, {}};
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   LocalJob job{graph, *device, spec};
   job.step(fill_batch);
   const std::vector<std::byte> before = state_of(*device, job);

@@ -5,8 +5,7 @@
 #include <vector>
 
 #include "runtime/base/error.hpp"
-#include "tests/gpu/cuda/emulated_device.hpp"
-#include "tests/support/cuda_emulator/device.hpp"
+#include "tests/gpu/cuda/test_device.hpp"
 
 using namespace troupe;
 using namespace troupe::gpu;
@@ -92,7 +91,7 @@ struct Run {
 TEST_CASE(
     "CudaProgram: the same by itself, recorded, and launched again, from any slot of the ring") {
   for (const bool graphs : {false, true}) {
-    const auto device = test::cuda::make_emulated_device(graphs);
+    const auto device = test::cuda::make_test_device(graphs);
     Run run{*device};
     run.put(run.state->data() + 64, {1, 1, -3, 0});
     for (std::uint32_t slot = 0; slot < 3; ++slot) {
@@ -111,22 +110,9 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("CudaProgram: from the second run on, one launch a run") {
-  const auto device = test::cuda::make_emulated_device();
-  Run run{*device};
-  const auto before = test::cuda_emulator::counts();
-  run.go(0);
-  CHECK(test::cuda_emulator::counts().launches == before.launches);
-  const auto after_first = test::cuda_emulator::counts();
-  for (int i = 0; i < 5; ++i) run.go(0);
-  const auto after = test::cuda_emulator::counts();
-  CHECK(after.launches == after_first.launches + 5);
-  CHECK(after.enqueued == after_first.enqueued + 5);  // the StepState
-}
-
 TEST_CASE("CudaProgram: events are reached once a run, and listeners hear in order") {
   for (const bool graphs : {false, true}) {
-    const auto device = test::cuda::make_emulated_device(graphs);
+    const auto device = test::cuda::make_test_device(graphs);
     Run run{*device};
     Listener one, other;
     for (std::uint64_t i = 1; i <= 4; ++i) {
@@ -146,7 +132,7 @@ TEST_CASE("CudaProgram: events are reached once a run, and listeners hear in ord
 }
 
 TEST_CASE("CudaProgram: other bindings are another recording, and the oldest makes room") {
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   Run run{*device};
   std::vector<std::shared_ptr<Storage>> states;
   for (std::size_t i = 0; i < cuda::CudaProgram::most_recordings + 10; ++i) {
@@ -165,7 +151,7 @@ TEST_CASE("CudaProgram: other bindings are another recording, and the oldest mak
 }
 
 TEST_CASE("CudaProgram: batches of another size are taken as they come") {
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   Run run{*device};
   run.go(0);
   run.go(0);
@@ -177,7 +163,7 @@ TEST_CASE("CudaProgram: batches of another size are taken as they come") {
 }
 
 TEST_CASE("CudaProgram: what is not bound is refused") {
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   Run run{*device};
   CHECK_THROWS_AS(run.program->run(*run.stream, {}, nullptr), Error);
 }

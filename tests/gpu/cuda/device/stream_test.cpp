@@ -4,13 +4,13 @@
 #include <vector>
 
 #include "runtime/base/error.hpp"
-#include "tests/gpu/cuda/emulated_device.hpp"
+#include "tests/gpu/cuda/test_device.hpp"
 
 using namespace troupe;
 using namespace troupe::gpu;
 
 TEST_CASE("CudaStream: copies in order, done when somebody has waited") {
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   const auto stream = device->make_stream();
   const auto there = device->allocate(64);
   std::vector<std::byte> out(64, std::byte{7}), back(64, std::byte{1});
@@ -26,7 +26,7 @@ TEST_CASE("CudaStream: copies in order, done when somebody has waited") {
 }
 
 TEST_CASE("CudaEvent: counts its records as they are reached") {
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   const auto stream = device->make_stream();
   const auto event = device->make_event();
   event->wait(0);
@@ -42,7 +42,7 @@ TEST_CASE("CudaEvent: counts its records as they are reached") {
 }
 
 TEST_CASE("CudaEvent: a stream waits for another one's record") {
-  const auto device = test::cuda::make_emulated_device();
+  const auto device = test::cuda::make_test_device();
   const auto first = device->make_stream(), second = device->make_stream();
   const auto event = device->make_event();
   const auto there = device->allocate(8);
