@@ -26,8 +26,8 @@ enum class Products : std::uint8_t { none, f32, bf16 };
 struct EngineConfig {
   Descriptor descriptor;
   std::int64_t engine = 0;
-  std::vector<std::pair<cudnnBackendKnobType_t, std::int64_t>> knobs;
-  std::vector<cudnnBackendNumericalNote_t> notes;
+  std::vector<std::pair<cudnnBackendKnobType_t, std::int64_t>> knobs{};
+  std::vector<cudnnBackendNumericalNote_t> notes{};
   bool compiled_at_run_time = false;
 };
 

@@ -100,6 +100,10 @@ LayerGraph graph_of(const ConvolutionBackwardWeights& op) {
   return {std::move(graph), {x, dy, dweight}, products_of(op.type)};
 }
 
+cudnnDataType_t index_type(const ConvolutionGeometry& g) {
+  return g.kernel_height * g.kernel_width <= 127 ? CUDNN_DATA_INT8 : CUDNN_DATA_INT32;
+}
+
 LayerGraph graph_of(const Pool& op) {
   Graph graph;
   const cudnnDataType_t element = data_type(op.type);
@@ -107,7 +111,7 @@ LayerGraph graph_of(const Pool& op) {
                                graph.operand(element, y_of(op.geometry))};
   std::optional<Tensor> index;
   if (op.kind == PoolKind::max && op.training) {
-    index = graph.operand(CUDNN_DATA_INT8, y_of(op.geometry));
+    index = graph.operand(index_type(op.geometry), y_of(op.geometry));
     operands.push_back(*index);
   }
   graph.pool(op.kind, window_of(op.geometry), operands[0], operands[1], index);
@@ -120,7 +124,7 @@ LayerGraph graph_of(const PoolBackward& op) {
   std::vector<Tensor> operands{graph.operand(element, y_of(op.geometry))};
   std::optional<Tensor> index;
   if (op.kind == PoolKind::max) {
-    index = graph.operand(CUDNN_DATA_INT8, y_of(op.geometry));
+    index = graph.operand(index_type(op.geometry), y_of(op.geometry));
     operands.push_back(*index);
   }
   operands.push_back(graph.operand(element, x_of(op.geometry)));

@@ -27,7 +27,9 @@ LayerGraph graph_of(const ConvolutionBackwardData& op);
 /// x, dy, dweight
 LayerGraph graph_of(const ConvolutionBackwardWeights& op);
 
-/// x, y, (index: a byte for each element of y, of the maximum in training)
+/// Which value of its window is the maximum: a number of this type for each element of y, a byte where that suffices.
+cudnnDataType_t index_type(const ConvolutionGeometry& geometry);
+/// x, y, (index: of the maximum in training)
 LayerGraph graph_of(const Pool& op);
 /// dy, (index), dx
 LayerGraph graph_of(const PoolBackward& op);

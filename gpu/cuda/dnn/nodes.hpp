@@ -18,7 +18,7 @@ std::unique_ptr<Node> make_node(Context& context, const Convolution& op);
 std::unique_ptr<Node> make_node(Context& context, const ConvolutionBackwardData& op);
 std::unique_ptr<Node> make_node(Context& context, const ConvolutionBackwardWeights& op);
 
-/// The workspace holds a byte for each element of y: which of its window won.
+/// The workspace holds for each element of y which of its window is the maximum.
 std::unique_ptr<Node> make_node(Context& context, const Pool& op);
 std::unique_ptr<Node> make_node(Context& context, const PoolBackward& op);
 std::size_t workspace_bytes(const Pool& op);

@@ -10,30 +10,25 @@
 namespace troupe::gpu::cuda::dnn {
 namespace {
 
-constexpr std::int64_t most_taps = 127;  // which of them won is kept in a signed byte
-
-/// @throws Error bad_input for a window that may see padding alone; unsupported for one whose taps a byte cannot count.
-void check(const Operation& operation, const ConvolutionGeometry& g, PoolKind kind) {
+/// @throws Error bad_input for a window that may see padding alone.
+void check_pool(const Operation& operation, const ConvolutionGeometry& g) {
   reference::check_pooling(operation, g);
   if (g.pad_top >= g.kernel_height || g.pad_bottom >= g.kernel_height ||
       g.pad_left >= g.kernel_width || g.pad_right >= g.kernel_width) {
     throw Error{ErrorCode::bad_input,
                 "cuda: " + describe(operation) + ": expected a padding smaller than the window"};
   }
-  if (kind == PoolKind::max && g.kernel_height * g.kernel_width > most_taps) {
-    throw Error{ErrorCode::unsupported,
-                "cuda: " + describe(operation) + ": expected at most " + std::to_string(most_taps) +
-                    " values in a window, got " + std::to_string(g.kernel_height * g.kernel_width)};
-  }
 }
 
-std::size_t outputs(const ConvolutionGeometry& g) {
-  return static_cast<std::size_t>(g.rows * g.out_height * g.out_width * g.out_channels);
+std::size_t index_bytes(const ConvolutionGeometry& g) {
+  const auto outputs =
+      static_cast<std::size_t>(g.rows * g.out_height * g.out_width * g.out_channels);
+  return outputs * (index_type(g) == CUDNN_DATA_INT8 ? 1 : 4);
 }
 
 template <class Op>
 std::unique_ptr<Node> pool_node(Context& context, const Op& op) {
-  check(op, op.geometry, op.kind);
+  check_pool(op, op.geometry);
   return plan_node(context, context.plan(graph_of(op), describe(op)), operand_count(op));
 }
 
@@ -48,11 +43,11 @@ std::unique_ptr<Node> make_node(Context& context, const PoolBackward& op) {
 }
 
 std::size_t workspace_bytes(const Pool& op) {
-  return op.kind == PoolKind::max && op.training ? outputs(op.geometry) : 0;
+  return op.kind == PoolKind::max && op.training ? index_bytes(op.geometry) : 0;
 }
 
 std::size_t workspace_bytes(const PoolBackward& op) {
-  return op.kind == PoolKind::max ? outputs(op.geometry) : 0;
+  return op.kind == PoolKind::max ? index_bytes(op.geometry) : 0;
 }
 
 }  // namespace troupe::gpu::cuda::dnn

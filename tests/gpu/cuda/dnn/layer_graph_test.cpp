@@ -197,6 +197,7 @@ TEST_CASE("cuDNN graphs: pools have engines, both ways") {
         ConvolutionGeometry(Square{256, 14, 64, 64, 2, 2, 1, 1, 0}),
         ConvolutionGeometry(Square{256, 112, 64, 64, 3, 2}),
         ConvolutionGeometry(Square{512, 8, 64, 64, 8, 8, 1, 1, 0}),
+        ConvolutionGeometry(Square{32, 28, 64, 64, 28, 28, 1, 1, 0}),
         ConvolutionGeometry(Square{256, 7, 2048, 2048, 7, 7, 1, 1, 0}),
         ConvolutionGeometry(Square{3, 9, 5, 5, 3, 2}),
         ConvolutionGeometry(Square{3, 9, 1, 1, 2, 2, 1, 1, 0})}) {
