@@ -87,7 +87,7 @@ void activate(StreamHandle stream, DType type, Activation activation, std::int64
   with_element(type, [&]<class T>(T) {
     with_activation(activation, [&]<class Function>(Function) {
       const Forward<T, Function> body{static_cast<const T*>(x), static_cast<T*>(y)};
-      for_each_element(stream, elements, aligned(body.x, body.y), body);
+      for_each_element<packet_of<T>>(stream, elements, aligned<packet_of<T>>(body.x, body.y), body);
     });
   });
 }
@@ -98,7 +98,8 @@ void activate_backward(StreamHandle stream, DType type, Activation activation,
     with_activation(activation, [&]<class Function>(Function) {
       const Backward<T, Function> body{static_cast<const T*>(saved), static_cast<const T*>(dy),
                                        static_cast<T*>(dx)};
-      for_each_element(stream, elements, aligned(body.saved, body.dy, body.dx), body);
+      for_each_element<packet_of<T>>(stream, elements,
+                                     aligned<packet_of<T>>(body.saved, body.dy, body.dx), body);
     });
   });
 }
@@ -112,12 +113,12 @@ void add(StreamHandle stream, DType type, Activation activation, std::int64_t el
   with_element(type, [&]<class T>(T) {
     with_activation(activation, [&]<class Function>(Function) {
       Sum<T, Function> body{{{}, static_cast<int>(x.size())}, static_cast<T*>(y)};
-      bool all_aligned = aligned(body.y);
+      bool all_aligned = aligned<packet_of<T>>(body.y);
       for (std::size_t i = 0; i < x.size(); ++i) {
         body.x.at[i] = static_cast<const T*>(x[i]);
-        all_aligned = all_aligned && aligned(body.x.at[i]);
+        all_aligned = all_aligned && aligned<packet_of<T>>(body.x.at[i]);
       }
-      for_each_element(stream, elements, all_aligned, body);
+      for_each_element<packet_of<T>>(stream, elements, all_aligned, body);
     });
   });
 }

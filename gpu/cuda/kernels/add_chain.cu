@@ -11,7 +11,6 @@ struct Chain {
   int terms;
   T* to;
 
-  /// A packet of f64 is four times 16 bytes, of f32 twice.
   template <int count>
   __device__ void at(std::int64_t i) const {
     auto sum = *reinterpret_cast<const Packet<T, count>*>(term[terms - 1] + i);
@@ -28,12 +27,12 @@ template <class T>
 void add_chain_of(StreamHandle stream, std::span<const std::byte* const> terms, std::byte* to,
                   std::size_t elements) {
   Chain<T> chain{{}, static_cast<int>(terms.size()), reinterpret_cast<T*>(to)};
-  bool all_aligned = aligned(chain.to);
+  bool all_aligned = aligned<packet_of<T>>(chain.to);
   for (std::size_t i = 0; i < terms.size(); ++i) {
     chain.term[i] = reinterpret_cast<const T*>(terms[i]);
-    all_aligned = all_aligned && aligned(chain.term[i]);
+    all_aligned = all_aligned && aligned<packet_of<T>>(chain.term[i]);
   }
-  for_each_element(stream, static_cast<std::int64_t>(elements), all_aligned, chain);
+  for_each_element<packet_of<T>>(stream, static_cast<std::int64_t>(elements), all_aligned, chain);
 }
 
 }  // namespace

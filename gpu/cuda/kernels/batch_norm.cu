@@ -115,9 +115,10 @@ void batch_norm_inference(StreamHandle stream, const BatchNormInference& norm, c
          norm.epsilon, norm.channels, factor);
   with_element(norm.type, [&]<class T>(T) {
     const auto normalise = [&](const auto& body) {
+      constexpr int packet = packet_of<T>;
       const bool in_packets =
-          norm.channels % packet_elements == 0 && aligned(body.x, body.y, mean, factor, shift);
-      for_each_element(stream, norm.count * norm.channels, in_packets, body);
+          norm.channels % packet == 0 && aligned<packet>(body.x, body.y, mean, factor, shift);
+      for_each_element<packet>(stream, norm.count * norm.channels, in_packets, body);
     };
     const auto* const from = static_cast<const T*>(x);
     auto* const to = static_cast<T*>(y);
@@ -146,7 +147,7 @@ void relu_with_mask(StreamHandle stream, DType type, std::int64_t elements, void
                     std::uint8_t* passes) {
   with_element(type, [&]<class T>(T) {
     const ReluWithMask<T> body{static_cast<T*>(y), passes};
-    for_each_element(stream, elements, aligned(body.y, passes), body);
+    for_each_element<packet_of<T>>(stream, elements, aligned<packet_of<T>>(body.y, passes), body);
   });
 }
 
@@ -154,7 +155,8 @@ void mask_gradient(StreamHandle stream, DType type, std::int64_t elements, const
                    const std::uint8_t* passes, void* to) {
   with_element(type, [&]<class T>(T) {
     const MaskGradient<T> body{static_cast<const T*>(dy), passes, static_cast<T*>(to)};
-    for_each_element(stream, elements, aligned(body.dy, body.to, passes), body);
+    for_each_element<packet_of<T>>(stream, elements,
+                                   aligned<packet_of<T>>(body.dy, body.to, passes), body);
   });
 }
 

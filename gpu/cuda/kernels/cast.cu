@@ -20,6 +20,8 @@ struct Cast {
   }
 };
 
+constexpr int range_packet = packet_of<float, Bf16>;
+
 __global__ void __launch_bounds__(block_threads)
     cast_each(const CastRange* ranges, std::int64_t count, const float* from, Bf16* to,
               bool bases_aligned) {
@@ -28,12 +30,12 @@ __global__ void __launch_bounds__(block_threads)
     const float* const source = from + range.from;
     Bf16* const target = to + range.to;
     std::int64_t packed = 0;
-    if (bases_aligned && range.from % packet_elements == 0 && range.to % packet_elements == 0) {
-      packed = range.elements / packet_elements * packet_elements;
+    if (bases_aligned && range.from % range_packet == 0 && range.to % range_packet == 0) {
+      packed = range.elements / range_packet * range_packet;
     }
-    for (std::int64_t i = threadIdx.x * packet_elements; i < packed;
-         i += block_threads * packet_elements) {
-      store(target + i, load<packet_elements>(source + i));
+    for (std::int64_t i = threadIdx.x * range_packet; i < packed;
+         i += block_threads * range_packet) {
+      store(target + i, load<range_packet>(source + i));
     }
     for (std::int64_t i = packed + threadIdx.x; i < range.elements; i += block_threads) {
       set(target[i], source[i]);
@@ -63,7 +65,8 @@ void cast_scale(StreamHandle stream, const CastScale& cast, const void* x, void*
     with_element(cast.to, [&]<class To>(To) {
       const Cast<From, To> body{static_cast<const From*>(x), static_cast<To*>(y), cast.scale,
                                 cast.offset};
-      for_each_element(stream, cast.elements, aligned(body.x, body.y), body);
+      constexpr int packet = packet_of<From, To>;
+      for_each_element<packet>(stream, cast.elements, aligned<packet>(body.x, body.y), body);
     });
   });
 }
@@ -74,7 +77,7 @@ void cast_to_bf16(StreamHandle stream, const CastRange* ranges, std::size_t coun
   const auto ranges_count = static_cast<std::int64_t>(count);
   Bf16* const target = static_cast<Bf16*>(to);
   launch(cast_each, {static_cast<unsigned>(std::min(ranges_count, most_blocks))}, {block_threads},
-         stream, ranges, ranges_count, from, target, aligned(from, target));
+         stream, ranges, ranges_count, from, target, aligned<range_packet>(from, target));
 }
 
 }  // namespace troupe::gpu::cuda

@@ -19,7 +19,7 @@ struct CastRange {
 inline constexpr std::int64_t cast_range_elements = 2048;
 
 /// Rounds f32 to bf16 in `count` ranges, which lie in device memory; one launch. Fast where both ends of a range are
-/// multiples of 8 elements from bases that are multiples of 16 bytes.
+/// multiples of 4 elements from bases that are multiples of 16 bytes.
 void cast_to_bf16(StreamHandle stream, const CastRange* ranges, std::size_t count,
                   const float* from, void* to);
 

@@ -60,8 +60,10 @@ __device__ __forceinline__ void set(Bf16& to, float value) {
   to = {formulas::to_bf16(value)};
 }
 
-/// Elements of a thread that are loaded and stored at once, 16 bytes an instruction.
-inline constexpr int packet_elements = 8;
+/// How many elements a thread takes at once where arrays of these types go together: the widest fills the 16 bytes that
+/// an instruction moves, so that the threads of a warp touch all bytes of a run at once.
+template <class... T>
+inline constexpr int packet_of = static_cast<int>(16 / std::max({sizeof(T)...}));
 
 template <class T, int count>
 struct alignas(count * sizeof(T) < 16 ? count * sizeof(T) : 16) Packet {
@@ -91,7 +93,7 @@ __device__ __forceinline__ void store(T* to, const Values<count>& values) {
 }
 
 /// Whether packets of `count` may start at each of these.
-template <int count = packet_elements, class... T>
+template <int count, class... T>
 bool aligned(const T*... arrays) {
   return ((reinterpret_cast<std::uintptr_t>(arrays) % alignof(Packet<T, count>) == 0) && ...);
 }
@@ -111,12 +113,12 @@ __global__ void __launch_bounds__(block_threads) over_elements(Body body, std::i
 }
 
 /// One launch over all elements, by packets where the arrays are `aligned`.
-template <class Body>
+template <int packet, class Body>
 void for_each_element(StreamHandle stream, std::int64_t elements, bool aligned, const Body& body) {
   if (elements <= 0) return;
   if (aligned) {
-    launch(over_elements<packet_elements, Body>, blocks_for(elements / packet_elements),
-           {block_threads}, stream, body, elements);
+    launch(over_elements<packet, Body>, blocks_for(elements / packet), {block_threads}, stream,
+           body, elements);
   } else {
     launch(over_elements<1, Body>, blocks_for(elements), {block_threads}, stream, body, elements);
   }

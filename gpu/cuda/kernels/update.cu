@@ -8,7 +8,7 @@
 namespace troupe::gpu::cuda {
 namespace {
 
-constexpr int at_once = 4;  // elements of a thread: 16 bytes
+constexpr int at_once = packet_of<float>;
 static_assert(update_item_elements == block_threads * at_once);
 
 __device__ __forceinline__ double counted_rows(const std::byte* sums) {
@@ -81,15 +81,16 @@ __device__ void prepare_scalars(const UpdateMemory& memory, const formulas::Upda
   if (memory.block_count > 0) square = sum_by_tree(memory.sums, memory.block_count);
   if (threadIdx.x != 0) return;
   const double rows = counted_rows(addresses.sums);
+  const double norm = square != nullptr ? __builtin_sqrt(*square) : 0.0;
   float factor = 0.0F;
   if (rows > 0.0) {
-    factor = square != nullptr
-                 ? formulas::clipped_factor(__builtin_sqrt(*square), rule.clip_norm, rows)
-                 : formulas::mean_factor(rows);
+    factor = square != nullptr ? formulas::clipped_factor(norm, rule.clip_norm, rows)
+                               : formulas::mean_factor(rows);
   }
   const double loss =
       *reinterpret_cast<const double*>(addresses.sums + nn::StateLayout::loss_offset_bytes);
   UpdateResult& result = *memory.result;
+  result.norm = norm;
   result.plain = formulas::update_scalars(rule, *addresses.step, factor, false);
   result.decaying = formulas::update_scalars(rule, *addresses.step, factor, true);
   result.first_not_finite = UpdateResult::none;

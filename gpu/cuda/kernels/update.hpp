@@ -44,6 +44,7 @@ struct RunningEntry {
 struct UpdateResult {
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 
+  double norm = 0.0;  ///< the mean gradient's L2 norm, where it is clipped
   formulas::UpdateScalars plain, decaying;
   std::uint32_t first_not_finite =
       none;  ///< index of the first parameter whose gradient is not finite
