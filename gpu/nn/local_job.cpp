@@ -51,7 +51,7 @@ LocalJob::LocalJob(const Graph& graph, Device& device, const JobSpec& spec)
       plan_{graph,
             layout_,
             device,
-            {Mode::train, spec_.batch / spec_.shards, spec_.threads_per_shard}},
+            {Mode::train, spec_.batch / spec_.shards, spec_.threads_per_shard, spec_.precision}},
       stream_{device.make_stream()},
       updater_{device.make_updater(layout_, spec_.optimizer)},
       reduction_{device, layout_, spec_.shards,

@@ -68,7 +68,8 @@ Outcome train(Device& device, const Graph& graph, const JobSpec& spec, int steps
   return outcome;
 }
 
-void check_same_job(const OptimizerSpec& optimizer) {
+/// On the GPU, recorded and not, and in f32 on the CPU.
+void check_same_job(const OptimizerSpec& optimizer, DType precision, double tolerance) {
   const Graph graph{
       cnn(Shape{side, side, 1}, classes, {.batch_norm = true, .dropout = 0.3, .smoothing = 0.1})};
   JobSpec spec;
@@ -83,24 +84,29 @@ void check_same_job(const OptimizerSpec& optimizer) {
   const auto plain = test::cuda::make_test_device(false);
   constexpr int steps = 4;
   const Outcome wanted = train(*cpu, graph, spec, steps);
+  spec.precision = precision;
   const Outcome got = train(*recorded, graph, spec, steps);
   const Outcome again = train(*plain, graph, spec, steps);
   CHECK(got.losses == again.losses);
   CHECK(got.state == again.state);
   for (int i = 0; i < steps; ++i) {
     const auto at = static_cast<std::size_t>(i);
-    CHECK(got.losses[at] == doctest::Approx(wanted.losses[at]).epsilon(1e-4));
+    CHECK(got.losses[at] == doctest::Approx(wanted.losses[at]).epsilon(tolerance));
   }
-  CHECK(distance(got.state, wanted.state, wanted.parameters) < 1e-4);
+  CHECK(distance(got.state, wanted.state, wanted.parameters) < tolerance);
 }
 
 }  // namespace
 
 TEST_CASE("CUDA: a job is the CPU's but for the order of sums, recorded or not: sgd") {
-  check_same_job({Sgd{.momentum = 0.9, .nesterov = true, .weight_decay = 1e-3}, {}});
+  check_same_job({Sgd{.momentum = 0.9, .nesterov = true, .weight_decay = 1e-3}, {}}, DType::f32,
+                 1e-4);
 }
 TEST_CASE("CUDA: a job is the CPU's but for the order of sums, recorded or not: adam, clipped") {
-  check_same_job({AdamW{}, 0.5});
+  check_same_job({AdamW{}, 0.5}, DType::f32, 1e-4);
+}
+TEST_CASE("CUDA: a job in bf16 is near the one in f32, recorded or not") {
+  check_same_job({Sgd{.momentum = 0.9}, {}}, DType::bf16, 2e-2);
 }
 
 TEST_CASE("CUDA: a job goes on from what another saved") {
