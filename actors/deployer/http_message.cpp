@@ -1,6 +1,9 @@
 #include "actors/deployer/http_message.hpp"
 
+#include <string>
+
 #include "actors/deployer/json_text.hpp"
+#include "runtime/base/error.hpp"
 
 namespace troupe::actors {
 
@@ -8,7 +11,7 @@ HttpResponse error_response(unsigned status, std::string_view what) {
   HttpResponse response;
   response.status = status;
   response.body = "{\"error\":";
-  append_quoted(response.body, what);
+  append_quoted(response.body, one_line(std::string{what}));
   response.body += "}";
   return response;
 }

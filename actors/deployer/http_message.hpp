@@ -25,7 +25,7 @@ struct HttpResponse {
   std::string body = {};
 };
 
-/// A JSON text {"error": what} with that status.
+/// A JSON text {"error": what} with that status, `what` as one line: it may quote what came.
 HttpResponse error_response(unsigned status, std::string_view what);
 /// 503 that asks to come again in a second.
 HttpResponse overloaded_response(std::string_view why);

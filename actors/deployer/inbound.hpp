@@ -26,21 +26,36 @@ class Inbound : public std::enable_shared_from_this<Inbound<T>> {
   Inbound(PostTurn post, std::function<void(T)> take)
       : post_{std::move(post)}, take_{std::move(take)} {}
 
-  /// From any thread. If the actor is gone, `item` is let go.
+  /// From any thread. If the actor is gone, or ends before its turn comes, `item` is let go.
   void push(T item) {
     {
       const std::lock_guard lock{mutex_};
       items_.push_back(std::move(item));
       if (items_.size() > 1) return;  // a turn is under way
     }
-    if (!post_([self = this->shared_from_this()] { self->turn(); })) let_go();
+    post_([turn = std::make_shared<Turn>(this->shared_from_this())] { turn->take(); });
   }
 
  private:
-  void turn() {
-    for (T& item : all()) take_(std::move(item));
-  }
-  void let_go() { all(); }
+  /// A turn that was asked for. What is taken along by an item may lead back to the Inbound, which then would keep itself
+  /// alive; so a turn that never comes lets the items go.
+  class Turn {
+   public:
+    explicit Turn(std::shared_ptr<Inbound> inbound) : inbound_{std::move(inbound)} {}
+    ~Turn() {
+      if (inbound_) inbound_->all();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    void take() {
+      const std::shared_ptr<Inbound> inbound = std::exchange(inbound_, nullptr);
+      for (T& item : inbound->all()) inbound->take_(std::move(item));
+    }
+
+   private:
+    std::shared_ptr<Inbound> inbound_;
+  };
+
   std::vector<T> all() {
     const std::lock_guard lock{mutex_};
     return std::exchange(items_, {});

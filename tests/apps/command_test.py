@@ -158,6 +158,8 @@ def test_giving_up(folder):
 
 
 if __name__ == "__main__":
+    # Under nohup it is ignored, and so it would be by the nodes that start here.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for test in (test_usage, test_configs, test_documents, test_node, test_giving_up):
         with tempfile.TemporaryDirectory() as name:
             test(pathlib.Path(name))

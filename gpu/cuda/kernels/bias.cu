@@ -32,11 +32,11 @@ void add_bias(StreamHandle stream, DType type, void* y, const float* bias, std::
   with_element(type, [&]<class T>(T) {
     T* const values = static_cast<T*>(y);
     if (relu) {
-      for_each_element(stream, rows * columns, aligned(values),
-                       AddBias<T, formulas::Relu>{values, bias, columns});
+      for_each_element<packet_of<T>>(stream, rows * columns, aligned<packet_of<T>>(values),
+                                     AddBias<T, formulas::Relu>{values, bias, columns});
     } else {
-      for_each_element(stream, rows * columns, aligned(values),
-                       AddBias<T, formulas::None>{values, bias, columns});
+      for_each_element<packet_of<T>>(stream, rows * columns, aligned<packet_of<T>>(values),
+                                     AddBias<T, formulas::None>{values, bias, columns});
     }
   });
 }
