@@ -5,6 +5,7 @@
 #include "gpu/cuda/body_node.hpp"
 #include "gpu/cuda/dnn/nodes.hpp"
 #include "gpu/cuda/dnn/scratch.hpp"
+#include "gpu/cuda/dnn/wide_channels.hpp"
 #include "gpu/cuda/kernels/batch_norm.hpp"
 #include "gpu/reference/checks.hpp"
 
@@ -19,16 +20,37 @@ void check(const Norm& norm) {
   reference::check_none_or_relu(norm, norm.activation);
 }
 
+/// The same with channels that cuDNN takes.
+template <class Norm>
+Norm widened(Norm norm) {
+  norm.channels = wide_channels(norm.channels, norm.type);
+  return norm;
+}
+
 template <class Norm>
 std::size_t mask_bytes(const Norm& norm) {
-  return norm.activation == Activation::relu ? static_cast<std::size_t>(norm.count * norm.channels)
-                                             : 0;
+  return norm.activation == Activation::relu
+             ? static_cast<std::size_t>(norm.count * widened(norm).channels)
+             : 0;
 }
 
 }  // namespace
 
 std::unique_ptr<Node> make_node(Context& context, const BatchNorm& op) {
   check(op);
+  if (const BatchNorm wide = widened(op); wide.channels != op.channels) {
+    constexpr bool output = true;
+    const std::size_t element = size_bytes(op.type);
+    return with_wide_channels(make_node(context, wide), op.channels, wide.channels,
+                              operand_count(op),
+                              {{0, op.count, element},
+                               {1, 1, sizeof(float)},
+                               {2, 1, sizeof(float)},
+                               {3, op.count, element, output},
+                               {4, 1, sizeof(float), output},
+                               {5, 1, sizeof(float), output},
+                               {7, 2, sizeof(double), output, sizeof(double)}});
+  }
   const auto plan = context.plan(graph_of(op), describe(op));
   ScratchParts parts;
   const std::size_t inverse_at = parts.add(static_cast<std::size_t>(op.channels) * sizeof(float));
@@ -50,6 +72,20 @@ std::unique_ptr<Node> make_node(Context& context, const BatchNorm& op) {
 
 std::unique_ptr<Node> make_node(Context& context, const BatchNormBackward& op) {
   check(op);
+  if (const BatchNormBackward wide = widened(op); wide.channels != op.channels) {
+    constexpr bool output = true;
+    const std::size_t element = size_bytes(op.type);
+    return with_wide_channels(make_node(context, wide), op.channels, wide.channels,
+                              operand_count(op),
+                              {{0, op.count, element},
+                               {1, op.count, element},
+                               {2, 1, sizeof(float)},
+                               {3, 1, sizeof(float)},
+                               {4, 1, sizeof(float)},
+                               {6, op.count, element, output},
+                               {7, 1, sizeof(float), output},
+                               {8, 1, sizeof(float), output}});
+  }
   const auto plan = context.plan(graph_of(op), describe(op));
   const bool relu = op.activation == Activation::relu;
   ScratchParts parts;

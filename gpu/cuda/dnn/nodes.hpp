@@ -24,7 +24,7 @@ std::unique_ptr<Node> make_node(Context& context, const PoolBackward& op);
 std::size_t workspace_bytes(const Pool& op);
 std::size_t workspace_bytes(const PoolBackward& op);
 
-/// The workspace holds a byte for each element of y where there is a relu: whether a gradient passes.
+/// The workspace holds a byte for each element that cuDNN sees (wide_channels.hpp) where there is a relu: whether a gradient passes.
 std::unique_ptr<Node> make_node(Context& context, const BatchNorm& op);
 std::unique_ptr<Node> make_node(Context& context, const BatchNormBackward& op);
 std::size_t workspace_bytes(const BatchNorm& op);

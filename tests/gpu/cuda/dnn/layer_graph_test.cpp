@@ -221,8 +221,8 @@ TEST_CASE("cuDNN graphs: batch norms have engines, both ways") {
                                                           {256 * 112 * 112, 64},
                                                           {256 * 56 * 56, 256},
                                                           {256 * 7 * 7, 2048},
-                                                          {27, 5},
-                                                          {7, 1}}) {
+                                                          {27, 8},
+                                                          {1, 16}}) {
     check_each_type(target, BatchNorm{count, channels, epsilon}, counts);
     check_each_type(target, BatchNormBackward{count, channels, epsilon}, counts);
   }
