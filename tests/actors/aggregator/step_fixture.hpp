@@ -1,5 +1,6 @@
 #pragma once
 // A small job, samples that are a function of their position, and its versions in memory.
+#include <capnp/message.h>
 
 #include <array>
 #include <cstring>
