@@ -29,7 +29,8 @@ std::size_t index_bytes(const ConvolutionGeometry& g) {
 template <class Op>
 std::unique_ptr<Node> pool_node(Context& context, const Op& op) {
   check_pool(op, op.geometry);
-  return plan_node(context, context.plan(graph_of(op), describe(op)), operand_count(op));
+  const std::string layer = describe(op) + (op.kind == PoolKind::max ? ", maximum" : ", average");
+  return plan_node(context, context.plan(graph_of(op), layer), operand_count(op));
 }
 
 }  // namespace

@@ -5,12 +5,6 @@
 
 namespace troupe::gpu::cuda::dnn {
 
-std::shared_ptr<cudnnContext> make_handle() {
-  cudnnHandle_t handle = nullptr;
-  check(cudnnCreate(&handle), "cudnnCreate");
-  return {handle, [](cudnnHandle_t made) { cudnnDestroy(made); }};
-}
-
 Target::Target(cudnnHandle_t handle, std::optional<Descriptor> properties, std::string gpu)
     : handle_{handle}, properties_{std::move(properties)}, gpu_{std::move(gpu)} {}
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,10 +7,6 @@
 #include "gpu/cuda/dnn/descriptor.hpp"
 
 namespace troupe::gpu::cuda::dnn {
-
-/// cuDNN's handle for the device that is current in this thread; it is closed with its last owner.
-/// @throws Error unsupported where there is no device or driver.
-std::shared_ptr<cudnnContext> make_handle();
 
 /// What plans are made for: a GPU that is there, or one that is only described, so that it can be known ahead, and
 /// without a driver, what cuDNN offers for it.

@@ -222,7 +222,7 @@ TEST_CASE("cuDNN graphs: batch norms have engines, both ways") {
                                                           {256 * 56 * 56, 256},
                                                           {256 * 7 * 7, 2048},
                                                           {27, 8},
-                                                          {1, 16}}) {
+                                                          {27, 16}}) {
     check_each_type(target, BatchNorm{count, channels, epsilon}, counts);
     check_each_type(target, BatchNormBackward{count, channels, epsilon}, counts);
   }
