@@ -53,41 +53,16 @@ class CpuStream final : public Stream {
 std::optional<Operation> find_partner(const Operation& operation) {
   if (const auto* pool = std::get_if<Pool>(&operation)) {
     if (pool->kind == PoolKind::max && pool->training) {
-      return PoolBackward{pool->kind, pool->geometry};
+      return PoolBackward{pool->kind, pool->geometry, pool->type};
     }
   } else if (const auto* back = std::get_if<PoolBackward>(&operation)) {
-    if (back->kind == PoolKind::max) return Pool{back->kind, back->geometry, true};
+    if (back->kind == PoolKind::max) return Pool{back->kind, back->geometry, true, back->type};
   } else if (const auto* norm = std::get_if<BatchNorm>(&operation)) {
-    return BatchNormBackward{norm->count, norm->channels, norm->epsilon, norm->activation};
+    return BatchNormBackward{norm->count, norm->channels, norm->epsilon, norm->activation,
+                             norm->type};
   } else if (const auto* norm_back = std::get_if<BatchNormBackward>(&operation)) {
     return BatchNorm{norm_back->count, norm_back->channels, norm_back->epsilon,
-                     norm_back->activation};
-  }
-  return std::nullopt;
-}
-
-/// The same without its activation, and the elements that it puts out.
-struct Unactivated {
-  Operation operation;
-  Activate activate;
-  std::size_t output;  ///< operand of the operation
-};
-std::optional<Unactivated> without_activation(const Operation& operation) {
-  if (const auto* dense = std::get_if<Dense>(&operation);
-      dense && dense->activation != Activation::none) {
-    Dense plain = *dense;
-    plain.activation = Activation::none;
-    return Unactivated{
-        plain, {dense->activation, dense->rows * dense->out}, operand_count(operation) - 1};
-  }
-  if (const auto* conv = std::get_if<Convolution>(&operation);
-      conv && conv->activation != Activation::none) {
-    Convolution plain = *conv;
-    plain.activation = Activation::none;
-    const ConvolutionGeometry& g = conv->geometry;
-    return Unactivated{plain,
-                       {conv->activation, g.rows * g.out_height * g.out_width * g.out_channels},
-                       operand_count(operation) - 1};
+                     norm_back->activation, norm_back->type};
   }
   return std::nullopt;
 }
@@ -142,8 +117,11 @@ class CpuDevice final : public Device {
       if (!std::holds_alternative<Signal>(instruction.operation)) {
         kernel = make(instruction.operation, spec.threads).kernel;
         if (kernel == nullptr) {
-          throw Error{ErrorCode::unsupported, "layer " + instruction.layer + ": no kernel for " +
-                                                  name_of(instruction.operation) + " on the cpu"};
+          throw Error{ErrorCode::unsupported,
+                      "layer " + instruction.layer + ": no kernel for " +
+                          name_of(instruction.operation) +
+                          (element_type(instruction.operation) == DType::f32 ? "" : " in bf16") +
+                          " on the cpu"};
         }
       }
       program->append(instruction, std::move(kernel));

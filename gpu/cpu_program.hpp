@@ -7,6 +7,7 @@
 
 #include "gpu/device.hpp"
 #include "gpu/kernel.hpp"
+#include "gpu/program_operands.hpp"
 
 namespace troupe::gpu {
 
@@ -30,17 +31,13 @@ class CpuProgram final : public Program {
   struct Step {
     std::unique_ptr<Kernel> kernel;  ///< null: a signal
     std::uint32_t bucket = 0;        ///< of the signal
-    std::size_t end = 0;             ///< of its operands; they begin where the previous step's end
   };
-  void check(const Bindings& bindings) const;
   std::byte* address(const Operand& operand, const Bindings& bindings) const;
 
   std::shared_ptr<Storage> arena_;
+  ProgramOperands operands_;
   std::vector<Step> steps_;
-  std::vector<Operand> operands_;
   std::vector<void*> addresses_;  ///< of one step, during a run
-  std::size_t inputs_ = 0, buckets_ = 0;
-  bool uses_state_ = false, uses_sums_ = false, uses_step_ = false;
 };
 
 }  // namespace troupe::gpu

@@ -134,6 +134,10 @@ class Device {
   virtual std::string name() const = 0;
   /// Zeroed, 64-byte aligned. @throws Error exhausted with the size wanted.
   virtual std::shared_ptr<Storage> allocate(std::size_t bytes) = 0;
+  /// Host memory, zeroed, that copies to and from the device are fastest with. @throws Error exhausted.
+  virtual std::shared_ptr<Storage> allocate_staging(std::size_t bytes) {
+    return allocate_host(bytes);
+  }
   /// Whether the host may read and write the device's memory as its own, between runs.
   virtual bool host_accessible() const = 0;
   virtual std::unique_ptr<Stream> make_stream() = 0;

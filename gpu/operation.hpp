@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -10,6 +11,10 @@
 /// What a backend must be able to compute, as data. Each operation names its operands in order; a
 /// kernel gets their addresses in that order. Arrays are row-major, f32 unless said otherwise, and
 /// images are NHWC. Outputs do not overlap inputs, except where "may be" says so.
+///
+/// `type` is f32, or bf16 where the backend computes in it: it is the element type of activations and their
+/// gradients (x, y, dy, dx, logits), and of the weights and weight gradients of dense layers and convolutions.
+/// Biases, scales, shifts, statistics and their gradients stay f32; so does all that is summed.
 namespace troupe::gpu {
 
 enum class Activation : std::uint8_t { none, relu, gelu, silu, sigmoid, tanh };
@@ -25,15 +30,18 @@ struct Dense {
   std::int64_t rows, in, out;
   bool bias = true;
   Activation activation = Activation::none;
+  DType type = DType::f32;
 };
 /// dx = dy · weight.   dy [rows, out], weight [out, in] -> dx [rows, in]
 struct DenseBackwardData {
   std::int64_t rows, in, out;
+  DType type = DType::f32;
 };
 /// dweight = dyᵀ · x, dbias = column sums of dy.   x [rows, in], dy [rows, out] -> dweight, (dbias)
 struct DenseBackwardWeights {
   std::int64_t rows, in, out;
   bool bias = true;
+  DType type = DType::f32;
 };
 
 /// A two-dimensional window over [rows, in_height, in_width, in_channels]; a 1-D one has height 1.
@@ -51,15 +59,18 @@ struct Convolution {
   ConvolutionGeometry geometry;
   bool bias = true;
   Activation activation = Activation::none;
+  DType type = DType::f32;
 };
 /// dy, weight -> dx
 struct ConvolutionBackwardData {
   ConvolutionGeometry geometry;
+  DType type = DType::f32;
 };
 /// x, dy -> dweight, (dbias)
 struct ConvolutionBackwardWeights {
   ConvolutionGeometry geometry;
   bool bias = true;
+  DType type = DType::f32;
 };
 
 enum class PoolKind : std::uint8_t { max, average };
@@ -69,11 +80,13 @@ struct Pool {
   PoolKind kind;
   ConvolutionGeometry geometry;
   bool training = true;
+  DType type = DType::f32;
 };
 /// dy, (workspace: max only) -> dx
 struct PoolBackward {
   PoolKind kind;
   ConvolutionGeometry geometry;
+  DType type = DType::f32;
 };
 
 /// Normalises each channel over the shard's rows · height · width = `count` values (JOB-4).
@@ -83,49 +96,58 @@ struct BatchNorm {
   std::int64_t count, channels;
   float epsilon;
   Activation activation = Activation::none;  ///< none or relu
+  DType type = DType::f32;
 };
 /// x, dy, scale, mean, variance, workspace -> dx, dscale, dshift. dy is that of the activated output.
 struct BatchNormBackward {
   std::int64_t count, channels;
   float epsilon;
   Activation activation = Activation::none;
+  DType type = DType::f32;
 };
 /// x, scale, shift, running mean, running variance -> y
 struct BatchNormInference {
   std::int64_t count, channels;
   float epsilon;
   Activation activation = Activation::none;
+  DType type = DType::f32;
 };
 
 /// Normalises each row.   x [rows, width], scale [width], shift [width] -> y, mean [rows], inverse deviation [rows]
 struct LayerNorm {
   std::int64_t rows, width;
   float epsilon;
+  DType type = DType::f32;
 };
 /// x, dy, scale, mean, inverse deviation -> dx, dscale, dshift
 struct LayerNormBackward {
   std::int64_t rows, width;
   float epsilon;
+  DType type = DType::f32;
 };
 
 /// x [elements] -> y (may be x). gelu is the tanh form: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x³))).
 struct Activate {
   Activation activation;
   std::int64_t elements;
+  DType type = DType::f32;
 };
 /// saved, dy -> dx (may be dy). `saved` is the output where differentiable_from_output, else the input.
 struct ActivateBackward {
   Activation activation;
   std::int64_t elements;
+  DType type = DType::f32;
 };
 
 /// x [rows, width] -> y (may be x): each row's exponentials over their sum, after subtracting its maximum.
 struct Softmax {
   std::int64_t rows, width;
+  DType type = DType::f32;
 };
 /// y, dy -> dx (may be dy): y · (dy - Σ y·dy)
 struct SoftmaxBackward {
   std::int64_t rows, width;
+  DType type = DType::f32;
 };
 
 /// x [rows, width], StepState -> y (may be x). Element e of row r is dropped where the draw of JOB-3 at
@@ -135,6 +157,7 @@ struct Dropout {
   std::int64_t rows, width;
   float rate;
   std::uint32_t layer;
+  DType type = DType::f32;
 };
 
 /// x1, …, xk -> y (may be x1): act(((x1 + x2) + x3) + …), in this order.
@@ -142,6 +165,7 @@ struct Add {
   std::int64_t elements;
   int inputs;
   Activation activation = Activation::none;
+  DType type = DType::f32;
 };
 
 /// x -> y: `rows` runs of `width_bytes`, from and to places these many bytes apart, the first one at these
@@ -156,11 +180,13 @@ struct Zero {
   std::int64_t bytes;
 };
 
-/// x of `from` -> y f32: value · scale + offset. Takes u8, i32, i64, bf16 and f32.
+/// x of `from` -> y of `to`: value · scale + offset in f32, rounded to nearest even where `to` is bf16. Takes u8,
+/// i32, i64, bf16 and f32.
 struct CastScale {
   DType from;
   std::int64_t elements;
   float scale = 1.0F, offset = 0.0F;
+  DType to = DType::f32;
 };
 
 /// The losses are summed over the rows that count, never divided (JOB-4): rows below StepState::rows whose
@@ -175,17 +201,20 @@ struct SoftmaxCrossEntropy {
   std::int32_t ignore_index = -1;
   bool gradient = true;
   std::int64_t rows_per_sample = 1;  ///< of a sequence: rows below StepState::rows · this may count
+  DType type = DType::f32;
 };
 /// x [rows, width], target [rows, width], StepState -> (dx), loss f64, counted rows i64. A row's loss is the
 /// mean over its `width` elements of max(x,0) - x·t + log(1 + exp(-|x|)).
 struct BinaryCrossEntropy {
   std::int64_t rows, width;
   bool gradient = true;
+  DType type = DType::f32;
 };
 /// As above, of (x - t)².
 struct MeanSquaredError {
   std::int64_t rows, width;
   bool gradient = true;
+  DType type = DType::f32;
 };
 
 /// No operands: the gradient bucket `bucket` is complete; all that wrote it stands before this. An index
@@ -205,5 +234,21 @@ using Operation =
 std::string name_of(const Operation& operation);
 /// How many operands the operation has, as its flags stand.
 std::size_t operand_count(const Operation& operation);
+/// The operation's `type`, or what a cast makes; f32 where it has neither.
+DType element_type(const Operation& operation);
+
+/// A dense layer or convolution without its activation, and that as an operation in place over the output, for
+/// whoever cannot fuse the two.
+struct Unfused {
+  Operation operation;
+  Activate activate;
+  std::size_t output;  ///< which operand of `operation`
+};
+/// Nothing where there is no activation to take off.
+std::optional<Unfused> without_activation(const Operation& operation);
+
+/// The name with the shape, as in "convolution [64, 14, 14, 32] x [64, 3, 3, 32] stride [2, 2]", for errors and records;
+/// the name alone of what is done element by element. Types other than f32 are named, too.
+std::string describe(const Operation& operation);
 
 }  // namespace troupe::gpu

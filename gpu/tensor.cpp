@@ -1,11 +1,11 @@
 #include "gpu/tensor.hpp"
 
-#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "gpu/formulas/bf16.hpp"
 #include "runtime/base/error.hpp"
 
 namespace troupe::gpu {
@@ -115,13 +115,11 @@ void Tensor::check_access(DType wanted) const {
 }
 
 std::uint16_t to_bf16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);
-  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
+  return formulas::to_bf16(value);
 }
 
 float from_bf16(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  return formulas::from_bf16(bits);
 }
 
 }  // namespace troupe::gpu

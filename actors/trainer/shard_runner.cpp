@@ -15,6 +15,17 @@ namespace troupe::actors {
 
 using namespace gpu;
 
+namespace {
+
+std::vector<std::size_t> input_bytes(const TrainingJob& job, const nn::Plan& plan) {
+  std::vector<std::size_t> bytes;
+  for (std::size_t i = 0; i < job.graph().inputs().size(); ++i)
+    bytes.push_back(plan.input_bytes(i));
+  return bytes;
+}
+
+}  // namespace
+
 ShardRunner::ShardRunner(std::shared_ptr<const TrainingJob> job, Device& device)
     : job_{std::move(job)},
       device_{device},
@@ -23,12 +34,7 @@ ShardRunner::ShardRunner(std::shared_ptr<const TrainingJob> job, Device& device)
             device,
             {nn::Mode::train, job_->shard_rows(), job_->spec().threads_per_shard}},
       stream_{device.make_stream()},
-      device_step_{device.allocate(sizeof(StepState))},
-      rings_(job_->graph().inputs().size()) {
-  if (!device.host_accessible())
-    throw Error{ErrorCode::unsupported,
-                "trainer: expected a device whose memory the host can read"};
-}
+      feed_{device, input_bytes(*job_, plan_), job_->layout().slot_bytes} {}
 
 nn::ShardReduction& ShardRunner::reduction_for(std::uint32_t shards) {
   auto& reduction = reductions_[shards];
@@ -41,30 +47,29 @@ nn::ShardReduction& ShardRunner::reduction_for(std::uint32_t shards) {
   return *reduction;
 }
 
-void ShardRunner::run(const StepState& state, const ShardInputs& inputs,
-                      std::span<const std::byte> version,
+void ShardRunner::run(const StepState& step, const ShardInputs& inputs, const std::byte* version,
                       const nn::ShardReduction::Buffers& buffers) {
-  if (inputs.inputs.size() != rings_.size())
-    throw Error{ErrorCode::bad_input, "trainer: expected " + std::to_string(rings_.size()) +
+  const auto wanted = job_->graph().inputs();
+  if (inputs.inputs.size() != wanted.size())
+    throw Error{ErrorCode::bad_input, "trainer: expected " + std::to_string(wanted.size()) +
                                           " inputs a shard, got " +
                                           std::to_string(inputs.inputs.size())};
-  for (std::size_t i = 0; i < rings_.size(); ++i) {
-    const std::size_t wanted = plan_.input_bytes(i);
-    if (inputs.inputs[i].size() != wanted)
-      throw Error{ErrorCode::bad_input, "trainer: input '" + job_->graph().inputs()[i].name +
-                                            "' of a shard: expected " + std::to_string(wanted) +
-                                            " bytes, got " +
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (inputs.inputs[i].size() != plan_.input_bytes(i))
+      throw Error{ErrorCode::bad_input, "trainer: input '" + wanted[i].name +
+                                            "' of a shard: expected " +
+                                            std::to_string(plan_.input_bytes(i)) + " bytes, got " +
                                             std::to_string(inputs.inputs[i].size())};
-    rings_[i] = {inputs.inputs[i].data(), wanted};
   }
-  stream_->copy(device_step_->data(), reinterpret_cast<const std::byte*>(&state), sizeof state);
+  const ShardFeed::Run fed = feed_.next(*stream_, inputs.inputs, step);
   Bindings bindings;
-  bindings.state = version.data();
-  bindings.inputs = rings_;
+  bindings.state = version;
+  bindings.inputs = fed.rings;
   bindings.buckets = buffers.buckets;
   bindings.sums = buffers.sums;
-  bindings.step = reinterpret_cast<const StepState*>(device_step_->data());
+  bindings.step = fed.step;
   plan_.run(*stream_, bindings);
+  feed_.enqueued(*stream_);
 }
 
 serialization::Frame ShardRunner::sum(std::uint64_t step, Subtree node,
@@ -75,20 +80,20 @@ serialization::Frame ShardRunner::sum(std::uint64_t step, Subtree node,
   StepState step_state =
       nn::make_step_state(job_->spec().optimizer, job_->spec().schedule, job_->spec().seed, step);
   step_state.rows = job_->shard_rows();
+  const std::byte* const there = feed_.version(*stream_, version, state);
   nn::ShardReduction& reduction = reduction_for(node.count);
   reduction.clear();
   for (std::uint32_t i = 0; i < node.count; ++i) {
     step_state.position = job_->first_position(step, node.first + i);
     const nn::ShardReduction::Buffers buffers = reduction.acquire();
     try {
-      run(step_state, shards[i], state, buffers);
+      run(step_state, shards[i], there, buffers);
     } catch (...) {
       reduction.release(buffers);
       throw;
     }
     reduction.complete(*stream_, i, buffers);
   }
-  stream_->synchronize();
 
   const nn::ShardReduction::Buffers sum = reduction.result();
   const nn::StateLayout& layout = job_->layout();
@@ -97,10 +102,11 @@ serialization::Frame ShardRunner::sum(std::uint64_t step, Subtree node,
                                       256 + node.count * sizeof(ShardDigest)};
   for (std::size_t i = 0; i < layout.buckets.size(); ++i) {
     const nn::Bucket& bucket = layout.buckets[i];
-    std::memcpy(builder.payload(0).data() + bucket.begin * sizeof(float), sum.buckets[i],
-                bucket.size_bytes());
+    stream_->copy(builder.payload(0).data() + bucket.begin * sizeof(float), sum.buckets[i],
+                  bucket.size_bytes());
   }
-  std::memcpy(builder.payload(1).data(), sum.sums, layout.sums_bytes);
+  stream_->copy(builder.payload(1).data(), sum.sums, layout.sums_bytes);
+  stream_->synchronize();
   capnp::MallocMessageBuilder message;
   auto head = message.initRoot<wire::PartialSum>();
   head.setJob(job_->id());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/job/training_job.hpp"
+#include "actors/trainer/shard_feed.hpp"
 #include "actors/versions/version_slots.hpp"
 #include "gpu/device.hpp"
 #include "gpu/nn/plan.hpp"
@@ -39,15 +40,14 @@ class ShardRunner {
 
  private:
   gpu::nn::ShardReduction& reduction_for(std::uint32_t shards);
-  void run(const gpu::StepState& state, const ShardInputs& inputs,
-           std::span<const std::byte> version, const gpu::nn::ShardReduction::Buffers& buffers);
+  void run(const gpu::StepState& step, const ShardInputs& inputs, const std::byte* version,
+           const gpu::nn::ShardReduction::Buffers& buffers);
 
   std::shared_ptr<const TrainingJob> job_;
   gpu::Device& device_;
   gpu::nn::Plan plan_;
   std::unique_ptr<gpu::Stream> stream_;
-  std::shared_ptr<gpu::Storage> device_step_;
-  std::vector<gpu::BatchRing> rings_;
+  ShardFeed feed_;
   std::map<std::uint32_t, std::unique_ptr<gpu::nn::ShardReduction>>
       reductions_;  // by their number of shards
 };

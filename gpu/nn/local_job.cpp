@@ -51,7 +51,7 @@ LocalJob::LocalJob(const Graph& graph, Device& device, const JobSpec& spec)
       plan_{graph,
             layout_,
             device,
-            {Mode::train, spec_.batch / spec_.shards, spec_.threads_per_shard}},
+            {Mode::train, spec_.batch / spec_.shards, spec_.threads_per_shard, spec_.precision}},
       stream_{device.make_stream()},
       updater_{device.make_updater(layout_, spec_.optimizer)},
       reduction_{device, layout_, spec_.shards,
@@ -64,7 +64,7 @@ LocalJob::LocalJob(const Graph& graph, Device& device, const JobSpec& spec)
   for (std::size_t i = 0; i < graph.inputs().size(); ++i) {
     const std::size_t bytes = plan_.input_bytes(i);
     batch_.push_back(device.allocate(bytes));
-    staging_.push_back(device.host_accessible() ? batch_.back() : allocate_host(bytes));
+    staging_.push_back(device.host_accessible() ? batch_.back() : device.allocate_staging(bytes));
     staging_pointers_.push_back(staging_.back()->data());
     rings_.push_back({batch_.back()->data(), bytes});
   }

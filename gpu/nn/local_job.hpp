@@ -26,6 +26,7 @@ struct JobSpec {
   OptimizerSpec optimizer;
   Schedule schedule;
   int threads_per_shard = 1;
+  DType precision = DType::f32;  ///< of what flows between layers (PlanOptions)
   std::size_t bucket_bytes = 4U << 20U;
 };
 

@@ -26,6 +26,9 @@ class Lowering {
   virtual std::int64_t rows() const = 0;
   /// Whether this is a training plan: batch norm measures, dropout drops, backward follows.
   virtual bool training() const = 0;
+  /// Of what flows between layers: f32, or bf16 if the plan computes in it. Inputs that the graph takes in f32 come so
+  /// too, but for a loss's targets.
+  virtual DType type() const = 0;
   virtual const ValueSpec& input_spec(std::size_t i) const = 0;
   virtual std::size_t inputs() const = 0;
   virtual const ValueSpec& output_spec() const = 0;
@@ -37,6 +40,8 @@ class Lowering {
   virtual BufferId input(std::size_t i) = 0;
   virtual BufferId output() = 0;
   virtual BufferId parameter(std::string_view name) = 0;
+  /// The same parameter as `type()` has it, rounded once a run.
+  virtual BufferId weight(std::string_view name) = 0;
   virtual BufferId running_mean() = 0;
   virtual BufferId running_variance() = 0;
   virtual BufferId moments() = 0;
@@ -58,6 +63,7 @@ class Lowering {
   virtual BufferId input_gradient(std::size_t i) = 0;
   /// In its place: input `i`'s gradient is this very buffer, which is not written again.
   virtual void pass_input_gradient(std::size_t i, BufferId gradient) = 0;
+  /// Always f32, whatever `type()` is.
   virtual BufferId parameter_gradient(std::string_view name) = 0;
 
   virtual void emit(Operation operation, std::span<const BufferId> operands) = 0;

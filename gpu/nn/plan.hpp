@@ -22,6 +22,9 @@ struct PlanOptions {
   Mode mode = Mode::train;
   std::int64_t rows = 1;  ///< of a shard: a plan runs this shape and no other (JOB-2)
   int threads = 1;        ///< threads_per_shard
+  /// What layers compute in: f32, or bf16 where the device can. Parameters, sums, statistics and the gradients that
+  /// leave are f32 either way: weights are rounded at the beginning of a run, leaf gradients widened before the tree.
+  DType precision = DType::f32;
   bool reuse_buffers =
       true;  ///< false gives every buffer memory of its own, to find out what a wrong reuse broke
 };

@@ -37,6 +37,8 @@ PlanCompiler::PlanCompiler(const Graph& graph, const StateLayout& layout, Device
   folded_.assign(nodes, false);
   wants_gradient_.assign(values, false);
   values_.resize(values);
+  stored_.assign(values, DType::f32);
+  casts_.resize(values);
   contributions_.resize(values);
   gradients_.resize(values);
   kept_.resize(nodes);
@@ -76,8 +78,9 @@ CompiledPlan PlanCompiler::compile() {
   for (Step& step : steps_) {
     Instruction instruction{std::move(step.operation), {}, graph_.nodes()[step.node].name};
     for (const BufferId id : step.operands) {
-      const Buffer& buffer = buffers_[storage_[id]];
-      instruction.operands.push_back({buffer.space, buffer.index, buffer.offset_bytes});
+      const Buffer& buffer = buffers_[storage_[buffers_[id].whole.value_or(id)]];
+      const std::size_t into = buffers_[id].whole ? buffers_[id].offset_bytes : 0;
+      instruction.operands.push_back({buffer.space, buffer.index, buffer.offset_bytes + into});
       if (buffer.space == Space::arena) {
         plan.program.arena_bytes =
             std::max(plan.program.arena_bytes, buffer.offset_bytes + buffer.bytes);
@@ -143,7 +146,7 @@ std::size_t PlanCompiler::bytes_of(Graph::ValueId value) const {
   const ValueSpec& spec = graph_.value(value);
   const auto elements = static_cast<std::size_t>(spec.shape.with_rows(options_.rows).elements());
   return std::min(elements, most_bytes + 1) *
-         size_bytes(spec.dtype);  // past the limit, bound() refuses
+         size_bytes(stored_type(value));  // past the limit, bound() refuses
 }
 
 BufferId PlanCompiler::bound(Space space, std::uint32_t index, std::size_t offset_bytes,
@@ -158,6 +161,12 @@ BufferId PlanCompiler::bound(Space space, std::uint32_t index, std::size_t offse
 }
 
 void PlanCompiler::lower_forward() {
+  if (type() != DType::f32 && layout_.parameter_elements != 0) {
+    const BufferId parameters =
+        bound(Space::state, 0, 0, layout_.parameter_elements * sizeof(float));
+    narrow_parameters_ =
+        cast(parameters, DType::f32, type(), static_cast<std::int64_t>(layout_.parameter_elements));
+  }
   for (std::uint32_t i = 0; i < graph_.inputs().size(); ++i)
     values_[i] = bound(Space::input, i, 0, bytes_of(i));
   for (current_ = 0; current_ < graph_.nodes().size(); ++current_) {
@@ -166,16 +175,41 @@ void PlanCompiler::lower_forward() {
     if (layer.is_loss()) {
       if (options_.mode != Mode::infer) layer.forward(*this);
     } else if (folded_[current_] || layer.passes_through(training())) {
-      values_[out] = input(0);
+      values_[out] = values_[node().inputs[0]];
+      stored_[out] = stored_[node().inputs[0]];
     } else {
+      stored_[out] = type();
       values_[out] = bound(Space::arena, 0, 0, bytes_of(out));
       layer.forward(*this);
     }
   }
 }
 
+BufferId PlanCompiler::cast(BufferId from, DType from_type, DType to_type, std::int64_t elements) {
+  const BufferId to = scratch(static_cast<std::size_t>(elements) * size_bytes(to_type));
+  emit(CastScale{from_type, elements, 1.0F, 0.0F, to_type}, {from, to});
+  return to;
+}
+
+BufferId PlanCompiler::input(std::size_t i) {
+  const Graph::ValueId value = node().inputs[i];
+  const bool target = node().layer->is_loss() && i > 0;
+  const DType wanted = target ? DType::f32 : type();
+  if (graph_.value(value).dtype != DType::f32 || stored_[value] == wanted) return values_[value];
+  if (!casts_[value]) {
+    const std::int64_t elements = graph_.value(value).shape.with_rows(options_.rows).elements();
+    casts_[value] = cast(values_[value], stored_[value], wanted, elements);
+  }
+  return *casts_[value];
+}
+
 BufferId PlanCompiler::kept_prediction() {
   const BufferId value = values_[graph_.prediction()];
+  if (stored_[graph_.prediction()] != DType::f32) {
+    const Shape& shape = graph_.value(graph_.prediction()).shape;
+    return cast(value, stored_[graph_.prediction()], DType::f32,
+                shape.with_rows(options_.rows).elements());
+  }
   if (buffers_[value].space == Space::arena) return value;
   const auto bytes = static_cast<std::int64_t>(buffers_[value].bytes);
   const BufferId copy = scratch(buffers_[value].bytes);
@@ -208,7 +242,7 @@ BufferId PlanCompiler::gradient_of(Graph::ValueId value) {
   if (terms.size() == 1) return *(gradients_[value] = terms[0]);
   const BufferId sum = scratch(bytes_of(value));
   const auto elements = options_.rows * graph_.value(value).shape.elements();
-  const Add add{elements, static_cast<int>(terms.size())};
+  const Add add{elements, static_cast<int>(terms.size()), Activation::none, type()};
   terms.push_back(sum);
   emit(add, std::span<const BufferId>{terms});
   return *(gradients_[value] = sum);
@@ -219,7 +253,7 @@ BufferId PlanCompiler::preactivation_gradient() {
   if (activation() == Activation::none) return gradient;
   const Graph::ValueId out = graph_.output_of(current_);
   const BufferId before = scratch(bytes_of(out));
-  emit(ActivateBackward{activation(), options_.rows * graph_.value(out).shape.elements()},
+  emit(ActivateBackward{activation(), options_.rows * graph_.value(out).shape.elements(), type()},
        {output(), gradient, before});
   return before;
 }
@@ -244,6 +278,16 @@ BufferId PlanCompiler::parameter(std::string_view name) {
   const ParameterEntry& entry = entry_of(parameter_index(name));
   return bound(Space::state, 0, entry.begin * sizeof(float),
                static_cast<std::size_t>(entry.shape.elements()) * sizeof(float));
+}
+
+BufferId PlanCompiler::weight(std::string_view name) {
+  if (type() == DType::f32) return parameter(name);
+  const ParameterEntry& entry = entry_of(parameter_index(name));
+  const BufferId part =
+      bound(Space::arena, 0, entry.begin * size_bytes(type()),
+            static_cast<std::size_t>(entry.shape.elements()) * size_bytes(type()));
+  buffers_[part].whole = *narrow_parameters_;
+  return part;
 }
 
 const StatisticEntry& PlanCompiler::statistic() const {
@@ -354,7 +398,7 @@ void PlanCompiler::signal_complete_buckets() {
 void PlanCompiler::emit(Operation operation, std::span<const BufferId> operands) {
   const auto at = static_cast<std::int64_t>(steps_.size());
   for (const BufferId id : operands) {
-    Buffer& buffer = buffers_[id];
+    Buffer& buffer = buffers_[buffers_[id].whole.value_or(id)];
     if (buffer.first < 0) buffer.first = at;
     buffer.last = at;
   }

@@ -28,6 +28,7 @@ class PlanCompiler final : public Lowering {
   const std::string& name() const override { return node().name; }
   std::int64_t rows() const override { return options_.rows; }
   bool training() const override { return options_.mode == Mode::train; }
+  DType type() const override { return options_.precision; }
   std::size_t inputs() const override { return node().inputs.size(); }
   const ValueSpec& input_spec(std::size_t i) const override {
     return graph_.value(node().inputs[i]);
@@ -36,9 +37,10 @@ class PlanCompiler final : public Lowering {
   std::uint32_t layer_index() const override { return static_cast<std::uint32_t>(current_); }
   Activation activation() const override { return fused_[current_]; }
 
-  BufferId input(std::size_t i) override { return values_[node().inputs[i]]; }
+  BufferId input(std::size_t i) override;
   BufferId output() override { return values_[graph_.output_of(current_)]; }
   BufferId parameter(std::string_view name) override;
+  BufferId weight(std::string_view name) override;
   BufferId running_mean() override;
   BufferId running_variance() override;
   BufferId moments() override;
@@ -79,7 +81,8 @@ class PlanCompiler final : public Lowering {
     Space space;
     std::uint32_t index;
     std::size_t offset_bytes, bytes;
-    std::int64_t first = -1, last = -1;  // instructions
+    std::int64_t first = -1, last = -1;            // instructions
+    std::optional<BufferId> whole = std::nullopt;  // this is a part of it, at `offset_bytes`
   };
 
   const Graph::Node& node() const { return graph_.nodes()[current_]; }
@@ -87,6 +90,11 @@ class PlanCompiler final : public Lowering {
   const StatisticEntry& statistic() const;
   BufferId bound(Space space, std::uint32_t index, std::size_t offset_bytes, std::size_t bytes);
   std::size_t bytes_of(Graph::ValueId value) const;
+  /// Of a value as it lies in memory, where the graph says f32.
+  DType stored_type(Graph::ValueId value) const {
+    return graph_.value(value).dtype == DType::f32 ? stored_[value] : graph_.value(value).dtype;
+  }
+  BufferId cast(BufferId from, DType from_type, DType to_type, std::int64_t elements);
 
   void find_fusions();
   /// Buckets are signalled by the layout's order, which must be that of backward.
@@ -119,6 +127,9 @@ class PlanCompiler final : public Lowering {
   std::vector<bool> folded_;          // by node: an activation that the node before it applies
   std::vector<bool> wants_gradient_;  // by value
   std::vector<BufferId> values_;      // by value
+  std::vector<DType> stored_;         // by value: f32 of the graph may lie in bf16
+  std::vector<std::optional<BufferId>> casts_;  // by value: the same in the other of the two types
+  std::optional<BufferId> narrow_parameters_;   // all of the parameter space in the plan's type
   std::vector<std::vector<BufferId>> contributions_;   // by value, in reverse order of the graph
   std::vector<std::optional<BufferId>> gradients_;     // by value: what the contributions add up to
   std::vector<std::map<std::string, BufferId>> kept_;  // by node

@@ -22,9 +22,6 @@ struct Recipe {
   int threads = 1;
 };
 
-/// As in "convolution [64, 14, 14, 32] x [64, 3, 3, 32]".
-std::string describe(const Operation& operation);
-
 /// The one place where a status of oneDNN becomes an Error, which names the operation and what was attempted.
 [[noreturn]] void fail(const std::string& name, const std::string& attempt, dnnl_status_t status);
 

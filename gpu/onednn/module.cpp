@@ -40,6 +40,7 @@ std::string isa_name() {
 class Library final : public KernelLibrary {
  public:
   std::unique_ptr<Kernel> make(const Operation& operation, const KernelOptions& options) override {
+    if (element_type(operation) != DType::f32) return nullptr;
     return std::visit(
         [&](const auto& op) -> std::unique_ptr<Kernel> {
           if constexpr (requires(Recipe recipe) { make_kernel(recipe, op); }) {
@@ -99,11 +100,11 @@ std::shared_ptr<KernelLibrary> make_library() {
   return std::make_shared<Library>();
 }
 
-constexpr KernelModule this_module{kernel_module_abi, TROUPE_VERSION, make_library};
+constexpr KernelModule this_module{{kernel_module_abi, TROUPE_VERSION}, make_library};
 
 }  // namespace
 }  // namespace troupe::gpu::onednn
 
-extern "C" [[gnu::visibility("default")]] const troupe::gpu::KernelModule* troupe_kernel_module() {
+extern "C" [[gnu::visibility("default")]] const troupe::gpu::ModuleHeader* troupe_kernel_module() {
   return &troupe::gpu::onednn::this_module;
 }

@@ -2,71 +2,19 @@
 
 #include <cstdint>
 
+#include "gpu/formulas/activations.hpp"
 #include "gpu/reference/isa.hpp"
 #include "gpu/reference/vector_math.hpp"
 
 namespace troupe::gpu::reference::TROUPE_ISA {
 namespace {
 
-struct None {
-  TROUPE_INLINE static float forward(float x) { return x; }
-  TROUPE_INLINE static float backward(float, float dy) { return dy; }
-};
-
-/// Asked this way round, NaN stays, and -0.0 becomes 0.
-struct Relu {
-  TROUPE_INLINE static float forward(float x) { return x <= 0.0F ? 0.0F : x; }
-  TROUPE_INLINE static float backward(float y, float dy) { return y <= 0.0F ? 0.0F : dy; }
-};
-
-struct Sigmoid {
-  TROUPE_INLINE static float forward(float x) {
-    return static_cast<float>(1.0 / (1.0 + exp_short(-static_cast<double>(x))));
-  }
-  TROUPE_INLINE static float backward(float y, float dy) {
-    const double s = y;
-    return static_cast<float>(dy * (s * (1.0 - s)));
-  }
-};
-
-/// tanh x = (e^2x - 1) / (e^2x + 1), in f64 exactly 1 from 20 on.
-struct Tanh {
-  TROUPE_INLINE static float forward(float x) {
-    const double m = expm1_short(2.0 * (x > 20.0F ? 20.0F : x));
-    return static_cast<float>(m / (m + 2.0));
-  }
-  TROUPE_INLINE static float backward(float y, float dy) {
-    const double t = y;
-    return static_cast<float>(dy * (1.0 - t * t));
-  }
-};
-
-/// x · sigmoid(x), and its derivative s + x · s · (1 - s).
-struct Silu {
-  TROUPE_INLINE static float forward(float x) {
-    return static_cast<float>(x / (1.0 + exp_short(-static_cast<double>(x))));
-  }
-  TROUPE_INLINE static float backward(float x, float dy) {
-    const double s = 1.0 / (1.0 + exp_short(-static_cast<double>(x)));
-    return static_cast<float>(dy * (s + x * (s * (1.0 - s))));
-  }
-};
-
-/// 0.5 (1 + tanh u) = sigmoid(2u), which cancels nothing for negative u; 2u = x · (a + b x²).
-struct Gelu {
-  static constexpr double a = 1.5957691216057308;  // 2 sqrt(2 / pi)
-  static constexpr double b = 0.044715 * a;
-  TROUPE_INLINE static float forward(float x) {
-    const double v = x;
-    return static_cast<float>(v / (1.0 + exp_short(-v * (a + b * (v * v)))));
-  }
-  TROUPE_INLINE static float backward(float x, float dy) {
-    const double v = x;
-    const double square = v * v;
-    const double s = 1.0 / (1.0 + exp_short(-v * (a + b * square)));
-    return static_cast<float>(dy * (s + (s * (1.0 - s)) * (v * (a + 3.0 * b * square))));
-  }
-};
+using formulas::Gelu;
+using formulas::None;
+using formulas::Relu;
+using formulas::Sigmoid;
+using formulas::Silu;
+using formulas::Tanh;
 
 template <class Activation>
 void forward(const float* x, float* y, std::int64_t elements) {

@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "gpu/formulas/inline.hpp"
+
 /// The portable kernels are compiled once for each instruction set, in a namespace of its own, and one table
 /// picks at run time. Sums have 16 lanes on every one of them and products are never contracted into sums, so
 /// the choice changes the speed and not one bit (JOB-6).
@@ -12,8 +14,6 @@
 #ifndef TROUPE_ISA
 #define TROUPE_ISA baseline
 #endif
-
-#define TROUPE_INLINE [[gnu::always_inline]] inline
 
 /// Of an object that each copy defines in its namespace (a table of function pointers, say), the one to use.
 #if defined(__x86_64__)

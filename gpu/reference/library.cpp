@@ -8,6 +8,7 @@
 namespace troupe::gpu::reference {
 
 std::unique_ptr<Kernel> ReferenceLibrary::make(const Operation& operation, const KernelOptions&) {
+  if (element_type(operation) != DType::f32) return nullptr;
   std::unique_ptr<Kernel> kernel = make_pointwise(operation);
   return kernel != nullptr ? std::move(kernel) : make_contraction(operation);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "gpu/formulas/losses.hpp"
 #include "gpu/reference/isa.hpp"
 #include "gpu/reference/row_sums.hpp"
 #include "gpu/reference/vector_math.hpp"
@@ -72,23 +73,6 @@ LossSum cross_entropy(const float* logits, const std::int32_t* labels, float* gr
   return result;
 }
 
-struct BinaryCrossEntropy {
-  /// With e = exp(-|x|), which never overflows.
-  TROUPE_INLINE static double loss(double x, double t) {
-    const double e = math::exp_inline(x < 0.0 ? x : -x);
-    return (x <= 0.0 ? 0.0 : x) - x * t + log1p_unit(e);
-  }
-  TROUPE_INLINE static double gradient(double x, double t) {
-    const double e = exp_short(x < 0.0 ? x : -x);
-    return (x < 0.0 ? e : 1.0) / (1.0 + e) - t;
-  }
-};
-
-struct SquaredError {
-  TROUPE_INLINE static double loss(double x, double t) { return (x - t) * (x - t); }
-  TROUPE_INLINE static double gradient(double x, double t) { return 2.0 * (x - t); }
-};
-
 /// The mean of a row's elements, summed over rows.
 template <class Element>
 LossSum elementwise(const float* x, const float* target, float* gradient, std::int64_t all_rows,
@@ -118,7 +102,7 @@ LossSum elementwise(const float* x, const float* target, float* gradient, std::i
 
 }  // namespace
 
-const LossTable loss_table = {cross_entropy, elementwise<BinaryCrossEntropy>,
-                              elementwise<SquaredError>};
+const LossTable loss_table = {cross_entropy, elementwise<formulas::BinaryCrossEntropy>,
+                              elementwise<formulas::SquaredError>};
 
 }  // namespace troupe::gpu::reference::TROUPE_ISA

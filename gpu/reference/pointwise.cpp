@@ -8,12 +8,12 @@
 #include <variant>
 
 #include "gpu/reference/activation_kernels.hpp"
+#include "gpu/reference/checks.hpp"
 #include "gpu/reference/dropout_kernels.hpp"
 #include "gpu/reference/isa.hpp"
 #include "gpu/reference/loss_kernels.hpp"
 #include "gpu/reference/softmax_kernels.hpp"
 #include "gpu/step_state.hpp"
-#include "runtime/base/error.hpp"
 #include "runtime/base/random.hpp"
 
 namespace troupe::gpu::reference {
@@ -35,12 +35,6 @@ std::unique_ptr<Kernel> kernel_of(Body body) {
   return std::make_unique<BodyKernel<Body>>(std::move(body));
 }
 
-void expect(bool holds, const char* operation, const char* expected) {
-  if (!holds) {
-    throw Error{ErrorCode::bad_input, std::string{operation} + ": expected " + expected};
-  }
-}
-
 template <class T>
 const T* in(const void* operand) {
   return static_cast<const T*>(operand);
@@ -55,7 +49,6 @@ std::size_t index_of(Activation activation) {
 }
 
 std::unique_ptr<Kernel> make(const Activate& op) {
-  expect(op.elements >= 0, "activate", "0 elements or more");
   const auto forward = TROUPE_PICK_ISA(activation_table).forward[index_of(op.activation)];
   return kernel_of([forward, elements = op.elements](void* const* o) {
     forward(in<float>(o[0]), out<float>(o[1]), elements);
@@ -63,7 +56,6 @@ std::unique_ptr<Kernel> make(const Activate& op) {
 }
 
 std::unique_ptr<Kernel> make(const ActivateBackward& op) {
-  expect(op.elements >= 0, "activate backward", "0 elements or more");
   const auto backward = TROUPE_PICK_ISA(activation_table).backward[index_of(op.activation)];
   return kernel_of([backward, elements = op.elements](void* const* o) {
     backward(in<float>(o[0]), in<float>(o[1]), out<float>(o[2]), elements);
@@ -71,7 +63,6 @@ std::unique_ptr<Kernel> make(const ActivateBackward& op) {
 }
 
 std::unique_ptr<Kernel> make(const Softmax& op) {
-  expect(op.rows >= 0 && op.width >= 1, "softmax", "rows of 1 element or more");
   const auto forward = TROUPE_PICK_ISA(softmax_table).forward;
   return kernel_of([forward, op](void* const* o) {
     forward(in<float>(o[0]), out<float>(o[1]), op.rows, op.width);
@@ -79,7 +70,6 @@ std::unique_ptr<Kernel> make(const Softmax& op) {
 }
 
 std::unique_ptr<Kernel> make(const SoftmaxBackward& op) {
-  expect(op.rows >= 0 && op.width >= 1, "softmax backward", "rows of 1 element or more");
   const auto backward = TROUPE_PICK_ISA(softmax_table).backward;
   return kernel_of([backward, op](void* const* o) {
     backward(in<float>(o[0]), in<float>(o[1]), out<float>(o[2]), op.rows, op.width);
@@ -88,10 +78,6 @@ std::unique_ptr<Kernel> make(const SoftmaxBackward& op) {
 
 std::unique_ptr<Kernel> make(const Dropout& op) {
   static_assert(static_cast<std::uint32_t>(Purpose::dropout) == DropoutTable::purpose);
-  expect(op.rows >= 0 && op.width >= 0, "dropout", "rows and width of 0 or more");
-  expect(op.width <= std::int64_t{1} << 34, "dropout", "rows of at most 2^34 elements");
-  expect(op.rate >= 0.0F && op.rate < 1.0F, "dropout", "a rate in [0, 1)");
-  expect(op.layer < std::uint32_t{1} << 24, "dropout", "a layer index below 2^24");
   const auto dropout = TROUPE_PICK_ISA(dropout_table).dropout;
   return kernel_of([dropout, op](void* const* o) {
     const StepState& step = *in<StepState>(o[1]);
@@ -101,8 +87,6 @@ std::unique_ptr<Kernel> make(const Dropout& op) {
 }
 
 std::unique_ptr<Kernel> make(const Add& op) {
-  expect(op.elements >= 0, "add", "0 elements or more");
-  expect(op.inputs >= 1, "add", "1 input or more");
   const ActivationTable& table = TROUPE_PICK_ISA(activation_table);
   return kernel_of([add = table.add, act = table.forward[index_of(op.activation)],
                     inputs = static_cast<std::size_t>(op.inputs), elements = op.elements](
@@ -110,7 +94,6 @@ std::unique_ptr<Kernel> make(const Add& op) {
 }
 
 std::unique_ptr<Kernel> make(const StridedCopy& op) {
-  expect(op.rows >= 0 && op.width_bytes >= 0, "strided copy", "rows and widths of 0 or more");
   if (op.from_stride_bytes == op.width_bytes && op.to_stride_bytes == op.width_bytes) {
     return kernel_of(
         [op, bytes = static_cast<std::size_t>(op.rows * op.width_bytes)](void* const* o) {
@@ -131,7 +114,6 @@ std::unique_ptr<Kernel> make(const StridedCopy& op) {
 }
 
 std::unique_ptr<Kernel> make(const Zero& op) {
-  expect(op.bytes >= 0, "zero", "0 bytes or more");
   return kernel_of([bytes = static_cast<std::size_t>(op.bytes)](void* const* o) {
     if (bytes != 0) std::memset(o[0], 0, bytes);
   });
@@ -145,7 +127,6 @@ std::unique_ptr<Kernel> cast_kernel(const CastScale& op, ActivationTable::Cast<T
 }
 
 std::unique_ptr<Kernel> make(const CastScale& op) {
-  expect(op.elements >= 0, "cast", "0 elements or more");
   const ActivationTable& table = TROUPE_PICK_ISA(activation_table);
   switch (op.from) {
     case DType::u8:
@@ -185,10 +166,6 @@ class LossOperands {
 };
 
 std::unique_ptr<Kernel> make(const SoftmaxCrossEntropy& op) {
-  expect(op.rows >= 0 && op.classes >= 1 && op.rows_per_sample >= 1, "softmax cross-entropy",
-         "1 class or more, and 1 row a sample or more");
-  expect(op.smoothing >= 0.0F && op.smoothing < 1.0F, "softmax cross-entropy",
-         "a smoothing in [0, 1)");
   const auto loss = TROUPE_PICK_ISA(loss_table).cross_entropy;
   return kernel_of([loss, op](void* const* o) {
     const LossOperands rest{o, op.rows, op.gradient, op.rows_per_sample};
@@ -199,8 +176,7 @@ std::unique_ptr<Kernel> make(const SoftmaxCrossEntropy& op) {
 
 using ElementLoss = decltype(LossTable::squared_error);
 template <class Loss>
-std::unique_ptr<Kernel> element_loss_kernel(const Loss& op, const char* name, ElementLoss loss) {
-  expect(op.rows >= 0 && op.width >= 1, name, "rows of 1 element or more");
+std::unique_ptr<Kernel> element_loss_kernel(const Loss& op, ElementLoss loss) {
   return kernel_of([loss, op](void* const* o) {
     const LossOperands rest{o, op.rows, op.gradient};
     rest.write(
@@ -209,12 +185,11 @@ std::unique_ptr<Kernel> element_loss_kernel(const Loss& op, const char* name, El
 }
 
 std::unique_ptr<Kernel> make(const BinaryCrossEntropy& op) {
-  return element_loss_kernel(op, "binary cross-entropy",
-                             TROUPE_PICK_ISA(loss_table).binary_cross_entropy);
+  return element_loss_kernel(op, TROUPE_PICK_ISA(loss_table).binary_cross_entropy);
 }
 
 std::unique_ptr<Kernel> make(const MeanSquaredError& op) {
-  return element_loss_kernel(op, "mean squared error", TROUPE_PICK_ISA(loss_table).squared_error);
+  return element_loss_kernel(op, TROUPE_PICK_ISA(loss_table).squared_error);
 }
 
 /// Not of this family.
@@ -226,6 +201,7 @@ std::unique_ptr<Kernel> make(const Other&) {
 }  // namespace
 
 std::unique_ptr<Kernel> make_pointwise(const Operation& operation) {
+  check_pointwise(operation);
   return std::visit([](const auto& op) { return make(op); }, operation);
 }
 

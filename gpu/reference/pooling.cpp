@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
-#include <string>
 
 #include "gpu/reference/checks.hpp"
 #include "gpu/reference/isa_choice.hpp"
 #include "gpu/reference/pooling_kernels.hpp"
 #include "gpu/reference/window_of.hpp"
-#include "runtime/base/error.hpp"
 
 namespace troupe::gpu::reference {
 namespace {
@@ -61,25 +58,6 @@ class PoolBackwardKernel final : public Kernel {
   Window window_;
   const PoolingTable& kernels_;
 };
-
-/// @throws Error bad_input if the geometry is not one of pooling, or a tap's number would not fit an i32.
-void check_pooling(const Operation& operation, const ConvolutionGeometry& g) {
-  check_geometry(operation, g);
-  if (g.in_channels != g.out_channels || g.groups != 1 || g.dilation_height != 1 ||
-      g.dilation_width != 1) {
-    throw Error{ErrorCode::bad_input,
-                name_of(operation) +
-                    ": expected as many channels out as in, dilation 1 and groups 1, got " +
-                    std::to_string(g.in_channels) + " in, " + std::to_string(g.out_channels) +
-                    " out, dilation " + std::to_string(g.dilation_height) + " x " +
-                    std::to_string(g.dilation_width) + ", groups " + std::to_string(g.groups)};
-  }
-  if (g.kernel_height > std::numeric_limits<std::int32_t>::max() / g.kernel_width) {
-    throw Error{ErrorCode::bad_input,
-                name_of(operation) + ": expected at most 2^31 - 1 taps, got " +
-                    std::to_string(g.kernel_height) + " x " + std::to_string(g.kernel_width)};
-  }
-}
 
 std::size_t taps_bytes(const ConvolutionGeometry& geometry) {
   return static_cast<std::size_t>(window_of(geometry).positions() * geometry.out_channels) *

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "gpu/formulas/update.hpp"
+
 namespace troupe::gpu::reference {
 
 /// A run of one parameter's elements that lies in one bucket. Pointers are aligned to 64 bytes; `from` and
@@ -15,16 +17,7 @@ struct UpdatePiece {
   std::size_t elements;
 };
 
-/// What a step fixes for all elements, computed in f64 and rounded once. `factor` multiplies the gradient's sum.
-struct UpdateScalars {
-  float factor = 1.0F;
-  float rate = 0.0F;    ///< lr; for Adam lr · sqrt(1 - beta2^(t+1)) / (1 - beta1^(t+1))
-  float decay = 0.0F;   ///< coupled: g += decay · p
-  float shrink = 0.0F;  ///< decoupled: lr · decay
-  float momentum = 0.0F;
-  float rest1 = 0.0F, rest2 = 0.0F;  ///< 1 - beta1, 1 - beta2
-  float epsilon = 0.0F;              ///< for Adam epsilon · sqrt(1 - beta2^(t+1))
-};
+using formulas::UpdateScalars;
 
 /// Element by element with one order of operations, so the bits depend neither on the ISA nor on how a
 /// parameter is cut. Where `elements` is no multiple of 16 the padding up to one is read, found 0 and written 0.

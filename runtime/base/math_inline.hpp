@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <limits>
 
-/// exp, tanh and erf without a branch, to be inlined into loops that the compiler then vectorises.
+/// exp, tanh and erf without a branch, to be inlined into loops that the compiler then vectorises; and log. Those that
+/// kernels of a GPU call are constexpr, which lets nvcc compile them for it.
 /// They are what math.hpp's functions call, so the bits are the same. Always inlined: a copy that
 /// was compiled for a newer instruction set must not be linked into code for an older one.
 namespace troupe::math {
@@ -75,7 +76,7 @@ struct ExpArgument {
 }  // namespace parts
 
 /// As exp(), for loops.
-[[gnu::always_inline]] inline double exp_inline(double x) noexcept {
+[[gnu::always_inline]] constexpr double exp_inline(double x) noexcept {
   constexpr double lowest = -708.3964185322641;  // below it the result is subnormal
   constexpr double highest = 709.782712893384;   // above it the result is infinite
   double inside = parts::choose(x < lowest, lowest, x);
@@ -87,6 +88,33 @@ struct ExpArgument {
   result = parts::choose(x < lowest, 0.0, result);
   result = parts::choose(x > highest, parts::infinity, result);
   return parts::choose(x != x, parts::not_a_number, result);
+}
+
+/// As log(), but not for loops: it branches.
+[[gnu::always_inline]] constexpr double log_inline(double x) noexcept {
+  if (!(x >= parts::smallest_normal && x < parts::infinity)) {
+    if (parts::absolute(x) < parts::smallest_normal) return -parts::infinity;
+    return x == parts::infinity ? parts::infinity : parts::not_a_number;
+  }
+  // x = 2^k m with m in [sqrt(1/2), sqrt(2)).
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  const auto offset =
+      static_cast<std::int64_t>(bits - std::bit_cast<std::uint64_t>(0x1.6a09e667f3bcdp-1));
+  const std::int64_t exponent = offset >> 52;
+  const double m = std::bit_cast<double>(bits - (static_cast<std::uint64_t>(exponent) << 52));
+  const auto k = static_cast<double>(exponent);
+  // With f = m - 1 and s = f / (2 + f), log m = 2 atanh(s) = 2 s + s R(s^2), and 2 s = f - s f, which
+  // is written so that the large part, f, is exact: f - f^2/2 + s (f^2/2 + R). R is a Chebyshev fit.
+  const double f = m - 1.0;
+  const double s = f / (2.0 + f);
+  const double z = s * s;
+  const double rest =
+      z * parts::polynomial(z, 0x1.5555555555558p-1, 0x1.99999999952d7p-2, 0x1.2492492df281ap-2,
+                            0x1.c71c62e3f11e6p-3, 0x1.7462b51cb66b1p-3, 0x1.39fe51a7c18f9p-3,
+                            0x1.2b5900de53b32p-3);
+  const double half_square = 0.5 * f * f;
+  return k * parts::ln2_high +
+         (f - (half_square - (s * (half_square + rest) + k * parts::ln2_low)));
 }
 
 /// As tanh(), for loops: e / (e + 2) with e = exp(2 |x|) - 1.

@@ -47,7 +47,7 @@ TEST_CASE(
 }
 
 TEST_CASE("load_kernel_module: a module of another ABI is refused by number") {
-  CHECK(contains(reason_against("wrong_abi"), "expected kernel ABI 1, got 999"));
+  CHECK(contains(reason_against("wrong_abi"), "expected ABI 2, got 999"));
 }
 
 TEST_CASE("load_kernel_module: a module of another version is refused by version") {

@@ -21,7 +21,7 @@ bool all_are(const std::byte* begin, std::size_t size, std::byte wanted) {
 
 void Arguments::add(std::span<const std::byte> content, Kind kind) {
   operands_.push_back(blocks_.size());
-  blocks_.push_back({gpu::allocate_host(content.size() + 2 * guard_bytes),
+  blocks_.push_back({allocate_operand(content.size() + 2 * guard_bytes),
                      content.size(),
                      kind,
                      {content.begin(), content.end()}});

@@ -13,6 +13,10 @@ Subject portable() {
   return {"portable", library, true};
 }
 
+std::shared_ptr<gpu::Storage> allocate_operand(std::size_t bytes) {
+  return gpu::allocate_host(bytes);
+}
+
 std::optional<Subject> find_onednn() {
   static std::string why;
   static const std::shared_ptr<gpu::KernelLibrary> library =

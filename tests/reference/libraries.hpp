@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "gpu/kernel.hpp"
+#include "gpu/tensor.hpp"
 
 namespace troupe::test::reference {
 
@@ -17,6 +20,8 @@ struct Subject {
 };
 
 Subject portable();
+/// Memory for an operand, zeroed, of which kernels get addresses.
+std::shared_ptr<gpu::Storage> allocate_operand(std::size_t bytes);
 /// Skips the case and gives nothing where the module cannot be loaded.
 std::optional<Subject> find_onednn();
 

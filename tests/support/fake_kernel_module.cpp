@@ -8,9 +8,9 @@ namespace {
 std::shared_ptr<troupe::gpu::KernelLibrary> make() {
   throw troupe::Error{troupe::ErrorCode::unsupported, "this machine\nlacks everything"};
 }
-constexpr troupe::gpu::KernelModule fake{FAKE_ABI, FAKE_VERSION, make};
+constexpr troupe::gpu::KernelModule fake{{FAKE_ABI, FAKE_VERSION}, make};
 }  // namespace
 
-extern "C" [[gnu::visibility("default")]] const troupe::gpu::KernelModule* troupe_kernel_module() {
+extern "C" [[gnu::visibility("default")]] const troupe::gpu::ModuleHeader* troupe_kernel_module() {
   return &fake;
 }

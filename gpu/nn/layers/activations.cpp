@@ -15,12 +15,12 @@ class ActivationLayer final : public Layer {
     return {inputs[0], {}, {}};
   }
   void forward(Lowering& to) const override {
-    to.emit(Activate{activation_, elements(to)}, {to.input(0), to.output()});
+    to.emit(Activate{activation_, elements(to), to.type()}, {to.input(0), to.output()});
   }
   void backward(Lowering& to) const override {
     if (!to.wants_input_gradient(0)) return;
     const BufferId saved = differentiable_from_output(activation_) ? to.output() : to.input(0);
-    to.emit(ActivateBackward{activation_, elements(to)},
+    to.emit(ActivateBackward{activation_, elements(to), to.type()},
             {saved, to.output_gradient(), to.input_gradient(0)});
   }
   Activation activation() const override { return activation_; }
@@ -46,12 +46,12 @@ class SoftmaxLayer final : public Layer {
   }
   void forward(Lowering& to) const override {
     const auto [rows, width] = extent(to);
-    to.emit(Softmax{rows, width}, {to.input(0), to.output()});
+    to.emit(Softmax{rows, width, to.type()}, {to.input(0), to.output()});
   }
   void backward(Lowering& to) const override {
     if (!to.wants_input_gradient(0)) return;
     const auto [rows, width] = extent(to);
-    to.emit(SoftmaxBackward{rows, width},
+    to.emit(SoftmaxBackward{rows, width, to.type()},
             {to.output(), to.output_gradient(), to.input_gradient(0)});
   }
 
@@ -87,7 +87,7 @@ class DropoutLayer final : public Layer {
 
  private:
   Dropout op(const Lowering& to) const {
-    return {to.rows(), to.output_spec().shape.elements(), rate_, to.layer_index()};
+    return {to.rows(), to.output_spec().shape.elements(), rate_, to.layer_index(), to.type()};
   }
   float rate_;
 };

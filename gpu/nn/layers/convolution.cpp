@@ -36,15 +36,17 @@ class Conv2d final : public Layer {
   }
 
   void forward(Lowering& to) const override {
-    emit_weighted(to, Convolution{geometry(to), bias_, to.activation()});
+    emit_weighted(to, Convolution{geometry(to), bias_, to.activation(), to.type()});
   }
 
   void backward(Lowering& to) const override {
     const ConvolutionGeometry g = geometry(to);
     const BufferId dy = to.preactivation_gradient();
-    emit_weights_gradient(to, ConvolutionBackwardWeights{g, bias_}, dy);
+    emit_weights_gradient(to, ConvolutionBackwardWeights{g, bias_, to.type()}, dy,
+                          filters_ * g.kernel_height * g.kernel_width * (g.in_channels / groups_));
     if (to.wants_input_gradient(0)) {
-      to.emit(ConvolutionBackwardData{g}, {dy, to.parameter("weight"), to.input_gradient(0)});
+      to.emit(ConvolutionBackwardData{g, to.type()},
+              {dy, to.weight("weight"), to.input_gradient(0)});
     }
   }
 

@@ -36,16 +36,17 @@ class DenseLayer final : public Layer {
 
   void forward(Lowering& to) const override {
     const auto [rows, in] = extent(to);
-    emit_weighted(to, Dense{rows, in, units_, bias_, to.activation()});
+    emit_weighted(to, Dense{rows, in, units_, bias_, to.activation(), to.type()});
   }
 
   void backward(Lowering& to) const override {
     const auto [rows, in] = extent(to);
     const BufferId dy = to.preactivation_gradient();
-    emit_weights_gradient(to, DenseBackwardWeights{rows, in, units_, bias_}, dy);
+    emit_weights_gradient(to, DenseBackwardWeights{rows, in, units_, bias_, to.type()}, dy,
+                          units_ * in);
     if (to.wants_input_gradient(0)) {
-      to.emit(DenseBackwardData{rows, in, units_},
-              {dy, to.parameter("weight"), to.input_gradient(0)});
+      to.emit(DenseBackwardData{rows, in, units_, to.type()},
+              {dy, to.weight("weight"), to.input_gradient(0)});
     }
   }
 

@@ -54,7 +54,7 @@ class SoftmaxCrossEntropyLoss final : public Loss {
     const std::int64_t classes = last_axis(to.input_spec(0).shape);
     const std::int64_t rows = to.rows() * (to.input_spec(0).shape.elements() / classes);
     emit(to, SoftmaxCrossEntropy{rows, classes, smoothing_, ignore_index_, wants_gradient(to),
-                                 rows / to.rows()});
+                                 rows / to.rows(), to.type()});
   }
 
  private:
@@ -76,7 +76,7 @@ class ElementwiseLoss final : public Loss {
     return {};
   }
   void forward(Lowering& to) const override {
-    emit(to, Op{to.rows(), to.input_spec(0).shape.elements(), wants_gradient(to)});
+    emit(to, Op{to.rows(), to.input_spec(0).shape.elements(), wants_gradient(to), to.type()});
   }
 };
 

@@ -42,7 +42,7 @@ class BatchNormLayer final : public Layer {
   void forward(Lowering& to) const override {
     const auto [count, channels] = extent(to);
     if (!to.training()) {
-      to.emit(BatchNormInference{count, channels, epsilon_, to.activation()},
+      to.emit(BatchNormInference{count, channels, epsilon_, to.activation(), to.type()},
               {to.input(0), to.parameter("scale"), to.parameter("shift"), to.running_mean(),
                to.running_variance(), to.output()});
       return;
@@ -53,7 +53,7 @@ class BatchNormLayer final : public Layer {
                       "': expected shards of 2 values a channel or more, got 1: " +
                       "a larger batch or fewer shards would do (JOB-4)"};
     }
-    const BatchNorm op{count, channels, epsilon_, to.activation()};
+    const BatchNorm op{count, channels, epsilon_, to.activation(), to.type()};
     const auto bytes = static_cast<std::size_t>(channels) * sizeof(float);
     const BufferId mean = to.scratch(bytes), variance = to.scratch(bytes);
     const BufferId workspace = to.scratch(to.workspace_bytes(op));
@@ -66,9 +66,9 @@ class BatchNormLayer final : public Layer {
 
   void backward(Lowering& to) const override {
     const auto [count, channels] = extent(to);
-    const auto bytes = static_cast<std::size_t>(count * channels) * sizeof(float);
+    const auto bytes = static_cast<std::size_t>(count * channels) * size_bytes(to.type());
     const BufferId dx = to.wants_input_gradient(0) ? to.input_gradient(0) : to.scratch(bytes);
-    to.emit(BatchNormBackward{count, channels, epsilon_, to.activation()},
+    to.emit(BatchNormBackward{count, channels, epsilon_, to.activation(), to.type()},
             {to.input(0), to.output_gradient(), to.parameter("scale"), to.kept("mean"),
              to.kept("variance"), to.kept("workspace"), dx, to.parameter_gradient("scale"),
              to.parameter_gradient("shift")});
@@ -109,16 +109,16 @@ class LayerNormLayer final : public Layer {
     const BufferId mean = to.scratch(bytes), inverse_deviation = to.scratch(bytes);
     to.keep("mean", mean);
     to.keep("inverse deviation", inverse_deviation);
-    to.emit(LayerNorm{rows, width, epsilon_},
+    to.emit(LayerNorm{rows, width, epsilon_, to.type()},
             {to.input(0), to.parameter("scale"), to.parameter("shift"), to.output(), mean,
              inverse_deviation});
   }
 
   void backward(Lowering& to) const override {
     const auto [rows, width] = extent(to);
-    const auto bytes = static_cast<std::size_t>(rows * width) * sizeof(float);
+    const auto bytes = static_cast<std::size_t>(rows * width) * size_bytes(to.type());
     const BufferId dx = to.wants_input_gradient(0) ? to.input_gradient(0) : to.scratch(bytes);
-    to.emit(LayerNormBackward{rows, width, epsilon_},
+    to.emit(LayerNormBackward{rows, width, epsilon_, to.type()},
             {to.input(0), to.output_gradient(), to.parameter("scale"), to.kept("mean"),
              to.kept("inverse deviation"), dx, to.parameter_gradient("scale"),
              to.parameter_gradient("shift")});

@@ -29,7 +29,7 @@ class Pooling final : public Layer {
   }
 
   void forward(Lowering& to) const override {
-    const Pool op{kind_, geometry(to), to.training()};
+    const Pool op{kind_, geometry(to), to.training(), to.type()};
     if (kind_ == PoolKind::average || !to.training()) {
       to.emit(op, {to.input(0), to.output()});
       return;
@@ -41,7 +41,7 @@ class Pooling final : public Layer {
 
   void backward(Lowering& to) const override {
     if (!to.wants_input_gradient(0)) return;
-    const PoolBackward op{kind_, geometry(to)};
+    const PoolBackward op{kind_, geometry(to), to.type()};
     if (kind_ == PoolKind::average) {
       to.emit(op, {to.output_gradient(), to.input_gradient(0)});
     } else {

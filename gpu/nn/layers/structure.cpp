@@ -68,7 +68,7 @@ class AddLayer final : public Layer {
     for (std::size_t i = 0; i < to.inputs(); ++i) operands.push_back(to.input(i));
     operands.push_back(to.output());
     to.emit(Add{to.rows() * to.output_spec().shape.elements(), static_cast<int>(to.inputs()),
-                to.activation()},
+                to.activation(), to.type()},
             std::span<const BufferId>{operands});
   }
   void backward(Lowering& to) const override {
@@ -138,7 +138,8 @@ class Concat final : public Layer {
   void copy_each(const Lowering& to, Copy copy) const {
     const Shape& out = to.output_spec().shape;
     const int axis = axis_of(out);
-    std::int64_t runs = to.rows(), inner = sizeof(float), at = 0;
+    std::int64_t runs = to.rows(), at = 0;
+    auto inner = static_cast<std::int64_t>(size_bytes(to.type()));
     for (int i = 0; i < axis; ++i) runs *= out[i];
     for (int i = axis + 1; i < out.rank(); ++i) inner *= out[i];
     for (std::size_t i = 0; i < to.inputs(); ++i) {
@@ -169,18 +170,22 @@ class Scale final : public Layer {
     return {{inputs[0].shape, DType::f32}, {}, {}};
   }
   void forward(Lowering& to) const override {
-    to.emit(CastScale{to.input_spec(0).dtype, elements(to), scale_, offset_},
+    to.emit(CastScale{from(to), elements(to), scale_, offset_, to.type()},
             {to.input(0), to.output()});
   }
   void backward(Lowering& to) const override {
     if (!to.wants_input_gradient(0)) return;
-    to.emit(CastScale{DType::f32, elements(to), scale_, 0.0F},
+    to.emit(CastScale{to.type(), elements(to), scale_, 0.0F, to.type()},
             {to.output_gradient(), to.input_gradient(0)});
   }
 
  private:
   static std::int64_t elements(const Lowering& to) {
     return to.rows() * to.output_spec().shape.elements();
+  }
+  static DType from(const Lowering& to) {
+    const DType type = to.input_spec(0).dtype;
+    return type == DType::f32 ? to.type() : type;
   }
   float scale_, offset_;
 };

@@ -27,17 +27,6 @@ using serialization::Frame;
 
 namespace {
 
-StepSum::Arrival add(StepSum& sum, const Frame& frame) {
-  StepSum::Arrival arrival{};
-  serialization::read_head<wire::PartialSum>(frame, [&](wire::PartialSum::Reader head) {
-    std::vector<ShardDigest> digests(head.getCount());
-    std::memcpy(digests.data(), head.getDigests().begin(), head.getDigests().size());
-    arrival = sum.add({head.getFirst(), head.getCount()}, frame.payload(0), frame.payload(1), frame,
-                      digests);
-  });
-  return arrival;
-}
-
 }  // namespace
 
 TEST_CASE("JOB-2, JOB-5: parts in any order, twice and overlapping, give the bits of one loop") {

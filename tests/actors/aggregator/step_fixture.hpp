@@ -1,5 +1,6 @@
 #pragma once
 // A small job, samples that are a function of their position, and its versions in memory.
+#include <capnp/message.h>
 
 #include <array>
 #include <cstring>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "actors/aggregator/step_sum.hpp"
 #include "actors/job/training_job.hpp"
 #include "actors/trainer/shard_runner.hpp"
 #include "actors/versions/version_slots.hpp"
@@ -16,6 +18,8 @@
 #include "runtime/base/positions.hpp"
 #include "runtime/base/random.hpp"
 #include "serialization/frame.hpp"
+#include "serialization/frame_reader.hpp"
+#include "serialization/schema/training.capnp.h"
 
 namespace troupe::actors::test_step {
 
@@ -69,6 +73,18 @@ inline serialization::Frame compute(ShardRunner& runner, const TrainingJob& job,
     inputs.push_back(batches.back().inputs);
   }
   return runner.sum(step, node, inputs, version, state);
+}
+
+/// Takes a wire::PartialSum into a step's sum.
+inline StepSum::Arrival add(StepSum& sum, const serialization::Frame& frame) {
+  StepSum::Arrival arrival{};
+  serialization::read_head<wire::PartialSum>(frame, [&](wire::PartialSum::Reader head) {
+    std::vector<ShardDigest> digests(head.getCount());
+    std::memcpy(digests.data(), head.getDigests().begin(), head.getDigests().size());
+    arrival = sum.add({head.getFirst(), head.getCount()}, frame.payload(0), frame.payload(1), frame,
+                      digests);
+  });
+  return arrival;
 }
 
 struct Versions {

@@ -1,6 +1,7 @@
 #include "tests/reference/activations.hpp"
 
 #include "gpu/operation.hpp"
+#include "tests/gpu/cuda/emulated_library.hpp"
 #include "tests/reference/arguments.hpp"
 #include "tests/reference/compare.hpp"
 #include "tests/reference/libraries.hpp"
@@ -9,6 +10,7 @@ using namespace troupe::test::reference;
 using troupe::gpu::Activate;
 using troupe::gpu::ActivateBackward;
 using troupe::gpu::Activation;
+using troupe::test::cuda::emulated;
 
 namespace {
 
@@ -87,4 +89,10 @@ TEST_CASE("Activate: oneDNN's kernels agree with the reference") {
 }
 TEST_CASE("Activate: oneDNN's kernels are good from tiny to huge") {
   if (const auto onednn = find_onednn()) check_scales(*onednn);
+}
+TEST_CASE("Activate: CUDA kernels, emulated, agree with the reference") {
+  check_all(emulated());
+}
+TEST_CASE("Activate: CUDA kernels, emulated, are good from tiny to huge") {
+  check_scales(emulated());
 }

@@ -1,6 +1,7 @@
 #include "tests/reference/batch_norm.hpp"
 
 #include "gpu/operation.hpp"
+#include "tests/gpu/cuda/emulated_library.hpp"
 #include "tests/reference/arguments.hpp"
 #include "tests/reference/compare.hpp"
 #include "tests/reference/libraries.hpp"
@@ -10,6 +11,7 @@ using troupe::gpu::Activation;
 using troupe::gpu::BatchNorm;
 using troupe::gpu::BatchNormBackward;
 using troupe::gpu::BatchNormInference;
+using troupe::test::cuda::emulated;
 
 namespace {
 
@@ -154,4 +156,7 @@ TEST_CASE("BatchNorm: oneDNN's training agrees with the reference") {
 }
 TEST_CASE("BatchNorm: oneDNN's inference agrees with the reference") {
   if (const auto onednn = find_onednn()) check_inference(*onednn);
+}
+TEST_CASE("BatchNorm: CUDA's inference, emulated, agrees with the reference") {
+  check_inference(emulated());
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gpu/operation.hpp"
+#include "tests/gpu/cuda/emulated_library.hpp"
 #include "tests/reference/arguments.hpp"
 #include "tests/reference/compare.hpp"
 #include "tests/reference/libraries.hpp"
@@ -10,6 +11,7 @@
 using namespace troupe::test::reference;
 using troupe::gpu::Dropout;
 using troupe::gpu::StepState;
+using troupe::test::cuda::emulated;
 
 namespace {
 
@@ -81,4 +83,10 @@ TEST_CASE("Dropout: portable kernels keep the share that the rate says") {
 }
 TEST_CASE("Dropout: oneDNN's kernels, if there are any, drop by the draws of JOB-3") {
   if (const auto onednn = find_onednn()) check_all(*onednn);
+}
+TEST_CASE("Dropout: CUDA kernels, emulated, drop by the draws of JOB-3") {
+  check_all(emulated());
+}
+TEST_CASE("Dropout: CUDA kernels, emulated, keep the share that the rate says") {
+  check_share(emulated());
 }

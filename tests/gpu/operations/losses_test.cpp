@@ -5,6 +5,7 @@
 
 #include "gpu/operation.hpp"
 #include "gpu/step_state.hpp"
+#include "tests/gpu/cuda/emulated_library.hpp"
 #include "tests/reference/arguments.hpp"
 #include "tests/reference/compare.hpp"
 #include "tests/reference/libraries.hpp"
@@ -14,6 +15,7 @@ using troupe::gpu::BinaryCrossEntropy;
 using troupe::gpu::MeanSquaredError;
 using troupe::gpu::SoftmaxCrossEntropy;
 using troupe::gpu::StepState;
+using troupe::test::cuda::emulated;
 
 namespace {
 
@@ -21,8 +23,9 @@ struct Size {
   std::int64_t rows, width;
   std::uint32_t in_use;
 };
-const std::vector<Size> sizes = {{1, 1, 1},  {1, 10, 1}, {3, 2, 3},    {17, 10, 17}, {32, 10, 20},
-                                 {4, 33, 1}, {5, 17, 0}, {2, 1000, 2}, {64, 16, 63}, {7, 129, 5}};
+const std::vector<Size> sizes = {{1, 1, 1},    {1, 10, 1},  {3, 2, 3},   {17, 10, 17},
+                                 {32, 10, 20}, {4, 33, 1},  {5, 17, 0},  {2, 1000, 2},
+                                 {64, 16, 63}, {7, 129, 5}, {3, 1500, 2}};
 
 std::string label(const Subject& subject, const char* what, const Size& size) {
   return subject.name + " " + what + ", rows " + std::to_string(size.in_use) + " of " +
@@ -178,4 +181,15 @@ TEST_CASE("Losses: oneDNN's kernels, if there are any, agree with the reference"
   check_bad_labels(*onednn);
   check_sequences(*onednn);
   check_elementwise(*onednn);
+}
+TEST_CASE("SoftmaxCrossEntropy: CUDA kernels, emulated, agree with the reference") {
+  check_cross_entropy(emulated());
+}
+TEST_CASE("SoftmaxCrossEntropy: in CUDA, emulated, a bad label gives NaN and harms no other row") {
+  check_bad_labels(emulated());
+  check_sequences(emulated());
+}
+TEST_CASE(
+    "BinaryCrossEntropy, MeanSquaredError: CUDA kernels, emulated, agree with the reference") {
+  check_elementwise(emulated());
 }

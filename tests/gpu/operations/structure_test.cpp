@@ -5,6 +5,7 @@
 
 #include "gpu/operation.hpp"
 #include "gpu/tensor.hpp"
+#include "tests/gpu/cuda/emulated_library.hpp"
 #include "tests/reference/activations.hpp"
 #include "tests/reference/arguments.hpp"
 #include "tests/reference/compare.hpp"
@@ -17,6 +18,7 @@ using troupe::gpu::CastScale;
 using troupe::gpu::DType;
 using troupe::gpu::StridedCopy;
 using troupe::gpu::Zero;
+using troupe::test::cuda::emulated;
 
 namespace {
 
@@ -168,4 +170,7 @@ TEST_CASE("CastScale: portable kernels agree with the reference") {
 }
 TEST_CASE("Add, StridedCopy, Zero, CastScale: oneDNN's kernels, if any, agree with the reference") {
   if (const auto onednn = find_onednn()) check_all(*onednn);
+}
+TEST_CASE("Add, StridedCopy, Zero, CastScale: CUDA kernels, emulated, agree with the reference") {
+  check_all(emulated());
 }

@@ -1,0 +1,83 @@
+#include "gpu/cuda/device.hpp"
+
+#include <string>
+#include <utility>
+
+#include "gpu/cuda/kernels/add_chain.hpp"
+#include "gpu/cuda/program.hpp"
+#include "gpu/cuda/status.hpp"
+#include "gpu/cuda/stream.hpp"
+#include "gpu/cuda/updater.hpp"
+#include "runtime/base/error.hpp"
+
+namespace troupe::gpu::cuda {
+
+CudaDevice::CudaDevice(const CudaOptions& options, std::unique_ptr<NodeFactory> nodes)
+    : options_{options},
+      memory_{std::make_unique<Memory>(options.index)},
+      nodes_{std::move(nodes)} {}
+
+void CudaDevice::use() const {
+  check(cudaSetDevice(options_.index), "cudaSetDevice");
+}
+
+std::shared_ptr<Storage> CudaDevice::allocate(std::size_t bytes) {
+  use();
+  return memory_->allocate(bytes, "a block");
+}
+
+std::shared_ptr<Storage> CudaDevice::allocate_staging(std::size_t bytes) {
+  use();
+  return memory_->allocate_pinned(bytes);
+}
+
+std::unique_ptr<Stream> CudaDevice::make_stream() {
+  use();
+  return std::make_unique<CudaStream>();
+}
+
+std::unique_ptr<Event> CudaDevice::make_event() {
+  use();
+  return std::make_unique<CudaEvent>(*memory_);
+}
+
+std::size_t CudaDevice::workspace_bytes(const Operation& operation) {
+  return nodes_->workspace_bytes(operation);
+}
+
+std::unique_ptr<Program> CudaDevice::compile(const ProgramSpec& spec) {
+  use();
+  auto program =
+      std::make_unique<CudaProgram>(options_.index, *memory_, spec.arena_bytes, options_.graphs);
+  for (const Instruction& instruction : spec.instructions) {
+    std::unique_ptr<Node> node;
+    if (!std::holds_alternative<Signal>(instruction.operation)) {
+      try {
+        node = nodes_->make(instruction.operation);
+      } catch (const Error& error) {
+        throw Error{error.code(), "layer " + instruction.layer + ": " + error.what()};
+      }
+    }
+    program->append(instruction, std::move(node));
+  }
+  program->finish();
+  return program;
+}
+
+std::unique_ptr<Updater> CudaDevice::make_updater(const nn::StateLayout& layout,
+                                                  const nn::OptimizerSpec& optimizer) {
+  use();
+  return std::make_unique<CudaUpdater>(options_.index, *memory_, layout, optimizer);
+}
+
+void CudaDevice::add_chain(Stream& stream, DType dtype, std::span<const std::byte* const> terms,
+                           std::byte* to, std::size_t elements) {
+  use();
+  cuda::add_chain(static_cast<CudaStream&>(stream).handle(), dtype, terms, to, elements);
+}
+
+std::vector<std::pair<std::string, std::string>> CudaDevice::machine_record() const {
+  return nodes_->machine_record();
+}
+
+}  // namespace troupe::gpu::cuda

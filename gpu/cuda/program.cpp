@@ -1,0 +1,186 @@
+#include "gpu/cuda/program.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "gpu/cuda/kernels/copy.hpp"
+#include "gpu/cuda/status.hpp"
+#include "runtime/base/error.hpp"
+
+namespace troupe::gpu::cuda {
+namespace {
+
+std::uintptr_t number_of(const void* address) {
+  return reinterpret_cast<std::uintptr_t>(address);
+}
+
+}  // namespace
+
+void CudaProgram::tell(void* hearing) {
+  const auto& [listener, bucket] = *static_cast<Hearing*>(hearing);
+  listener->signalled(bucket);
+}
+
+CudaProgram::CudaProgram(int device, Memory& memory, std::size_t arena_bytes, bool graphs)
+    : device_{device},
+      memory_{memory},
+      graphs_{graphs},
+      arena_{memory.allocate(arena_bytes, "the activations of a plan")} {}
+
+CudaProgram::~CudaProgram() {
+  for (const auto& recording : recordings_) {
+    if (recording->graph != nullptr) cudaGraphExecDestroy(recording->graph);
+  }
+}
+
+void CudaProgram::append(const Instruction& instruction, std::unique_ptr<Node> node) {
+  operands_.append(instruction, arena_->size_bytes());
+  const auto* const signal = std::get_if<Signal>(&instruction.operation);
+  steps_.push_back({std::move(node), signal != nullptr ? signal->bucket : 0});
+}
+
+void CudaProgram::finish() {
+  std::size_t most = 0;
+  for (const Step& step : steps_) {
+    if (step.node != nullptr) most = std::max(most, step.node->scratch_bytes());
+  }
+  if (most != 0) scratch_ = memory_.allocate(most, "what the kernels of a plan need beside it");
+  addresses_.resize(operands_.most());
+  batches_.resize(operands_.inputs());
+}
+
+void CudaProgram::run(Stream& stream, const Bindings& bindings, SignalListener* listener) {
+  operands_.check(bindings);
+  check(cudaSetDevice(device_), "cudaSetDevice");
+  auto& on = static_cast<CudaStream&>(stream);
+  take_batches(bindings, on);
+  make_key(bindings, listener);
+  Recording& recording = recording_for_key(on);
+  recording.last_used = ++runs_;
+  if (!graphs_ || runs_ == 1) {
+    enqueue(on, bindings, listener, recording, false);
+    return;
+  }
+  if (recording.graph == nullptr) capture(on, bindings, listener, recording);
+  check(cudaGraphLaunch(recording.graph, on.handle()), "cudaGraphLaunch");
+  for (const Step& step : steps_) {
+    if (step.node == nullptr && step.bucket < bindings.events.size()) {
+      static_cast<CudaEvent*>(bindings.events[step.bucket])->launched();
+    }
+  }
+}
+
+/// Places for the batches, as large as the rings' slots.
+void CudaProgram::take_batches(const Bindings& bindings, CudaStream& stream) {
+  for (std::size_t i = 0; i < batches_.size(); ++i) {
+    const std::size_t bytes = bindings.inputs[i].slot_bytes;
+    if (batches_[i] != nullptr && batches_[i]->size_bytes() == bytes) continue;
+    if (batches_[i] != nullptr) stream.synchronize();  // whoever reads the old one
+    batches_[i] = memory_.allocate(bytes, "a batch");
+  }
+}
+
+/// All that a recorded run has written down.
+void CudaProgram::make_key(const Bindings& bindings, SignalListener* listener) {
+  key_.assign({number_of(bindings.state), number_of(bindings.sums), number_of(bindings.step),
+               number_of(listener)});
+  for (std::size_t i = 0; i < batches_.size(); ++i) {
+    key_.push_back(number_of(bindings.inputs[i].data));
+    key_.push_back(bindings.inputs[i].slot_bytes);
+    key_.push_back(number_of(batches_[i]->data()));
+  }
+  for (const std::byte* const bucket : bindings.buckets) key_.push_back(number_of(bucket));
+  for (const Event* const event : bindings.events) key_.push_back(number_of(event));
+}
+
+CudaProgram::Recording& CudaProgram::recording_for_key(CudaStream& stream) {
+  const auto known = std::ranges::find(recordings_, key_, [](const auto& r) { return r->key; });
+  if (known != recordings_.end()) return **known;
+  if (recordings_.size() < most_recordings) {
+    recordings_.push_back(std::make_unique<Recording>());
+  } else {
+    const auto oldest =
+        std::ranges::min_element(recordings_, {}, [](const auto& r) { return r->last_used; });
+    stream.synchronize();  // it may still run
+    if ((*oldest)->graph != nullptr) cudaGraphExecDestroy((*oldest)->graph);
+    *oldest = std::make_unique<Recording>();
+    std::swap(*oldest, recordings_.back());
+  }
+  recordings_.back()->key = key_;
+  return *recordings_.back();
+}
+
+void* CudaProgram::address(const Operand& operand, const Bindings& bindings) const {
+  // Nodes take all operands as void*; what they only read they do not write.
+  const auto base = [&]() -> const void* {
+    switch (operand.space) {
+      case Space::arena:
+        return arena_->data();
+      case Space::state:
+        return bindings.state;
+      case Space::input:
+        return batches_[operand.index]->data();
+      case Space::gradient:
+        return bindings.buckets[operand.index];
+      case Space::sums:
+        return bindings.sums;
+      case Space::step:
+        return bindings.step;
+    }
+    return nullptr;
+  };
+  return static_cast<std::byte*>(const_cast<void*>(base())) + operand.offset_bytes;
+}
+
+void CudaProgram::enqueue(CudaStream& stream, const Bindings& bindings, SignalListener* listener,
+                          Recording& recording, bool captured) {
+  for (std::size_t i = 0; i < batches_.size(); ++i) {
+    const BatchRing& ring = bindings.inputs[i];
+    copy_batch_slot(stream.handle(), ring.data, ring.slot_bytes, ring.slot_bytes, bindings.step,
+                    batches_[i]->data());
+  }
+  std::size_t signals = 0;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
+    if (step.node != nullptr) {
+      const std::span<const Operand> operands = operands_.of(i);
+      for (std::size_t at = 0; at < operands.size(); ++at) {
+        addresses_[at] = address(operands[at], bindings);
+      }
+      step.node->enqueue(stream.handle(), addresses_.data(),
+                         scratch_ != nullptr ? scratch_->data() : nullptr);
+      continue;
+    }
+    if (step.bucket < bindings.events.size()) {
+      static_cast<CudaEvent*>(bindings.events[step.bucket])->record(stream.handle(), captured);
+    }
+    if (listener == nullptr) continue;
+    if (signals == recording.hearings.size()) {
+      recording.hearings.push_back(std::make_unique<Hearing>(Hearing{listener, step.bucket}));
+    }
+    check(cudaLaunchHostFunc(stream.handle(), tell, recording.hearings[signals++].get()),
+          "cudaLaunchHostFunc");
+  }
+}
+
+void CudaProgram::capture(CudaStream& stream, const Bindings& bindings, SignalListener* listener,
+                          Recording& recording) {
+  check(cudaStreamBeginCapture(stream.handle(), cudaStreamCaptureModeThreadLocal),
+        "cudaStreamBeginCapture");
+  cudaGraph_t graph = nullptr;
+  try {
+    enqueue(stream, bindings, listener, recording, true);
+  } catch (...) {
+    cudaStreamEndCapture(stream.handle(), &graph);
+    if (graph != nullptr) cudaGraphDestroy(graph);
+    throw;
+  }
+  check(cudaStreamEndCapture(stream.handle(), &graph), "cudaStreamEndCapture");
+  const cudaError_t status = cudaGraphInstantiate(&recording.graph, graph, 0);
+  cudaGraphDestroy(graph);
+  check(status, "cudaGraphInstantiate");
+}
+
+}  // namespace troupe::gpu::cuda
