@@ -18,27 +18,12 @@ void CpuProgram::append(const Instruction& instruction, std::unique_ptr<Kernel> 
 }
 
 std::byte* CpuProgram::address(const Operand& operand, const Bindings& bindings) const {
-  // Kernels take all operands as void*; what they only read they do not write.
-  const auto base = [&]() -> const void* {
-    switch (operand.space) {
-      case Space::arena:
-        return arena_->data();
-      case Space::state:
-        return bindings.state;
-      case Space::input: {
-        const BatchRing& ring = bindings.inputs[operand.index];
-        return ring.data + bindings.step->batch_slot * ring.slot_bytes;
-      }
-      case Space::gradient:
-        return bindings.buckets[operand.index];
-      case Space::sums:
-        return bindings.sums;
-      case Space::step:
-        return bindings.step;
-    }
-    return nullptr;
-  };
-  return static_cast<std::byte*>(const_cast<void*>(base())) + operand.offset_bytes;
+  const std::byte* batch = nullptr;
+  if (operand.space == Space::input) {
+    const BatchRing& ring = bindings.inputs[operand.index];
+    batch = ring.data + bindings.step->batch_slot * ring.slot_bytes;
+  }
+  return ProgramOperands::address(operand, bindings, arena_->data(), batch);
 }
 
 void CpuProgram::run(Stream& stream, const Bindings& bindings, SignalListener* listener) {

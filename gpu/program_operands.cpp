@@ -65,4 +65,27 @@ void ProgramOperands::check(const Bindings& bindings) const {
   }
 }
 
+std::byte* ProgramOperands::address(const Operand& operand, const Bindings& bindings,
+                                    std::byte* arena, const std::byte* batch) {
+  // Kernels take all operands as void*; what they only read they do not write.
+  const auto base = [&]() -> const void* {
+    switch (operand.space) {
+      case Space::arena:
+        return arena;
+      case Space::state:
+        return bindings.state;
+      case Space::input:
+        return batch;
+      case Space::gradient:
+        return bindings.buckets[operand.index];
+      case Space::sums:
+        return bindings.sums;
+      case Space::step:
+        return bindings.step;
+    }
+    return nullptr;
+  };
+  return static_cast<std::byte*>(const_cast<void*>(base())) + operand.offset_bytes;
+}
+
 }  // namespace troupe::gpu

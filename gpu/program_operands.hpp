@@ -18,6 +18,11 @@ class ProgramOperands {
   /// @throws Error bad_input if something that the program uses is not bound.
   void check(const Bindings& bindings) const;
 
+  /// Where an operand lies, of which a run's bindings are checked. `arena` is the program's; `batch` begins what is read of
+  /// the operand's ring, if it lies in one.
+  static std::byte* address(const Operand& operand, const Bindings& bindings, std::byte* arena,
+                            const std::byte* batch);
+
   std::size_t instructions() const { return ends_.size(); }
   /// In the order in which the operation names them.
   std::span<const Operand> of(std::size_t instruction) const {

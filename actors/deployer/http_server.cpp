@@ -1,9 +1,5 @@
 #include "actors/deployer/http_server.hpp"
 
-#if defined(__SANITIZE_THREAD__)
-#define BOOST_ASIO_DISABLE_FENCED_BLOCK  // ThreadSanitizer cannot follow fences; mutexes stand beside them
-#endif
-
 #include <pthread.h>
 #include <signal.h>
 

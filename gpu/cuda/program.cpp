@@ -113,25 +113,9 @@ CudaProgram::Recording& CudaProgram::recording_for_key(CudaStream& stream) {
 }
 
 void* CudaProgram::address(const Operand& operand, const Bindings& bindings) const {
-  // Nodes take all operands as void*; what they only read they do not write.
-  const auto base = [&]() -> const void* {
-    switch (operand.space) {
-      case Space::arena:
-        return arena_->data();
-      case Space::state:
-        return bindings.state;
-      case Space::input:
-        return batches_[operand.index]->data();
-      case Space::gradient:
-        return bindings.buckets[operand.index];
-      case Space::sums:
-        return bindings.sums;
-      case Space::step:
-        return bindings.step;
-    }
-    return nullptr;
-  };
-  return static_cast<std::byte*>(const_cast<void*>(base())) + operand.offset_bytes;
+  const bool input = operand.space == Space::input;
+  return ProgramOperands::address(operand, bindings, arena_->data(),
+                                  input ? batches_[operand.index]->data() : nullptr);
 }
 
 void CudaProgram::enqueue(CudaStream& stream, const Bindings& bindings, SignalListener* listener,
