@@ -1,6 +1,7 @@
 #include "gpu/cpu_device.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 #include <variant>
 
 #include "gpu/cpu_program.hpp"
+#include "gpu/cpu_step_queue.hpp"
 #include "gpu/kernel.hpp"
 #include "gpu/kernel_module.hpp"
 #include "gpu/nn/optimizer.hpp"
@@ -37,6 +39,22 @@ class CpuEvent final : public Event {
 
  private:
   std::atomic<std::uint64_t> count_{0};
+};
+
+class CpuStopwatch final : public Stopwatch {
+ public:
+  void mark(Stream&) override { marks_.push_back(Clock::now()); }
+  std::vector<double> lap() override {
+    std::vector<double> seconds;
+    for (std::size_t i = 1; i < marks_.size(); ++i)
+      seconds.push_back(std::chrono::duration<double>(marks_[i] - marks_[i - 1]).count());
+    marks_.clear();
+    return seconds;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::vector<Clock::time_point> marks_;
 };
 
 class CpuStream final : public Stream {
@@ -99,6 +117,7 @@ class CpuDevice final : public Device {
   bool host_accessible() const override { return true; }
   std::unique_ptr<Stream> make_stream() override { return std::make_unique<CpuStream>(); }
   std::unique_ptr<Event> make_event() override { return std::make_unique<CpuEvent>(); }
+  std::unique_ptr<Stopwatch> make_stopwatch() override { return std::make_unique<CpuStopwatch>(); }
 
   std::size_t workspace_bytes(const Operation& operation) override {
     if (!find_partner(operation)) return 0;
@@ -137,6 +156,13 @@ class CpuDevice final : public Device {
   void add_chain(Stream&, DType dtype, std::span<const std::byte* const> terms, std::byte* to,
                  std::size_t elements) override {
     reference::add_chain(dtype, terms, to, elements);
+  }
+
+  std::unique_ptr<Recorded> record(Stream&, std::function<void()> enqueue) override {
+    return std::make_unique<CpuRecorded>(std::move(enqueue));
+  }
+  std::unique_ptr<StepQueue> make_step_queue(std::size_t states, std::size_t outcomes) override {
+    return std::make_unique<CpuStepQueue>(states, outcomes);
   }
 
   std::vector<std::pair<std::string, std::string>> machine_record() const override {

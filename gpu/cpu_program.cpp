@@ -33,6 +33,7 @@ void CpuProgram::run(Stream& stream, const Bindings& bindings, SignalListener* l
     const Step& step = steps_[i];
     if (step.kernel == nullptr) {
       if (step.bucket < bindings.events.size()) stream.record(*bindings.events[step.bucket]);
+      if (bindings.stopwatch != nullptr) bindings.stopwatch->mark(stream);
       if (listener != nullptr) listener->signalled(step.bucket);
       continue;
     }

@@ -2,13 +2,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "gpu/operation.hpp"
+#include "gpu/resident_data.hpp"
 #include "gpu/step_state.hpp"
 #include "gpu/tensor.hpp"
 
@@ -42,6 +45,8 @@ class Stream {
   virtual void wait(const Event& event, std::uint64_t count) = 0;
   /// Blocks until all that was enqueued is done. @throws Error with what went wrong there.
   virtual void synchronize() = 0;
+  /// Whether what is enqueued now is only recorded (Device::record): then programs signal nothing.
+  virtual bool recording() const { return false; }
 };
 
 /// Where an operand lies. Only the arena belongs to the program; the rest is bound at each run.
@@ -77,6 +82,16 @@ struct BatchRing {
   std::size_t slot_bytes = 0;
 };
 
+/// Tells how long a device took from mark to mark.
+class Stopwatch {
+ public:
+  virtual ~Stopwatch() = default;
+  /// Enqueues a mark.
+  virtual void mark(Stream& stream) = 0;
+  /// Seconds from each mark to the next, all of which are forgotten. After the stream has passed them.
+  virtual std::vector<double> lap() = 0;
+};
+
 /// What a run reads and writes; all of it in the device's memory, and alive until the stream has passed the run.
 struct Bindings {
   const std::byte* state = nullptr;
@@ -86,6 +101,7 @@ struct Bindings {
   const StepState* step = nullptr;
   std::span<Event* const>
       events;  ///< by bucket, then that of the sums: recorded by Signal, before a listener hears
+  Stopwatch* stopwatch = nullptr;  ///< if there is one, each Signal is a mark
 };
 
 /// Hears of Signal operations in stream order, from a thread of the device's: on the CPU the one that runs
@@ -126,6 +142,43 @@ class Updater {
                       std::size_t end) = 0;
   /// After the stream was synchronised: the name of a parameter whose gradient was not finite, or empty.
   virtual std::string not_finite() const = 0;
+  /// Whether that was so for every update since this was made. After the stream was synchronised; while later updates
+  /// run it may speak of these as well.
+  virtual bool stayed_finite() const = 0;
+};
+
+/// Work that was recorded and is enqueued as a whole.
+class Recorded {
+ public:
+  virtual ~Recorded() = default;
+  virtual void launch(Stream& stream) = 0;
+};
+
+/// StepStates that the host computed ahead, and what steps gave, in the device's memory, so that a step can be recorded that
+/// has nothing from the host. Used by one thread; all of it by one stream, but for read().
+class StepQueue {
+ public:
+  /// What a step gave.
+  struct Outcome {
+    double loss = 0.0;      ///< the sum over its rows
+    std::int64_t rows = 0;  ///< that counted
+  };
+
+  virtual ~StepQueue() = default;
+  /// Enqueues that these follow. At most `states` of them have been pushed and not popped.
+  virtual void push(Stream& stream, std::span<const StepState> states) = 0;
+  /// Enqueues that the next one goes to `to`, in the device's memory. May be recorded, as may note().
+  virtual void pop(Stream& stream, StepState* to) = 0;
+  /// Enqueues that the outcome in a step's sums (nn::StateLayout) is the next of the last `outcomes`.
+  virtual void note(Stream& stream, const std::byte* sums) = 0;
+  /// The outcomes from the first-th on, counted since this was made. Blocks until `stream` is done.
+  virtual void read(Stream& stream, std::uint64_t first, std::span<Outcome> to) const = 0;
+};
+
+/// How a device is used, by all who use it.
+struct DeviceUse {
+  std::uint64_t used_bytes = 0, total_bytes = 0;  ///< of its memory
+  std::optional<double> busy;  ///< in what share of the last moments it computed; none: not known
 };
 
 class Device {
@@ -142,6 +195,7 @@ class Device {
   virtual bool host_accessible() const = 0;
   virtual std::unique_ptr<Stream> make_stream() = 0;
   virtual std::unique_ptr<Event> make_event() = 0;
+  virtual std::unique_ptr<Stopwatch> make_stopwatch() = 0;
   virtual std::size_t workspace_bytes(const Operation& operation) = 0;
   /// Programs are made and run on one thread (JOB-6). @throws Error unsupported, naming the layer.
   virtual std::unique_ptr<Program> compile(const ProgramSpec& spec) = 0;
@@ -151,6 +205,16 @@ class Device {
   /// to = t0 + (t1 + (… + tk)). `to` may be any term. f32 for gradients, f64 for moments and loss, i64 for counts.
   virtual void add_chain(Stream& stream, DType dtype, std::span<const std::byte* const> terms,
                          std::byte* to, std::size_t elements) = 0;
+  /// What `enqueue` enqueues on `stream`, which it does not do now, and which neither waits nor allocates. What it reads
+  /// and writes must stay where it is.
+  virtual std::unique_ptr<Recorded> record(Stream& stream, std::function<void()> enqueue) = 0;
+  /// @param states, outcomes  how many there is room for
+  virtual std::unique_ptr<StepQueue> make_step_queue(std::size_t states, std::size_t outcomes) = 0;
+  /// Copies the records to the device. Null: batches of this chain cannot be made there.
+  /// @throws Error exhausted; bad_input where the spec contradicts itself.
+  virtual std::unique_ptr<ResidentData> make_resident(const ResidentSpec&) { return nullptr; }
+  /// None: the device has nothing of its own. Thread-safe.
+  virtual std::optional<DeviceUse> use() const { return {}; }
   virtual std::vector<std::pair<std::string, std::string>> machine_record() const = 0;
 };
 

@@ -9,8 +9,9 @@ namespace troupe::gpu {
 class Device;
 struct CudaOptions;
 
-/// Raised whenever device.hpp, operation.hpp, cuda_device.hpp or this file change what crosses a module's border.
-inline constexpr std::uint32_t device_module_abi = 1;
+/// Raised whenever device.hpp, resident_data.hpp, operation.hpp, cuda_device.hpp or this file change what crosses a
+/// module's border.
+inline constexpr std::uint32_t device_module_abi = 2;
 
 /// A module that makes whole devices; lives as long as the process.
 struct DeviceModule : ModuleHeader {

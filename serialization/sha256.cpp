@@ -55,15 +55,21 @@ std::string to_hex(std::span<const std::byte> bytes) {
   return text;
 }
 
-Sha256Digest sha256_from_hex(std::string_view hex) {
+void from_hex(std::string_view hex, std::span<std::byte> to, std::string_view what) {
   constexpr std::string_view digits = "0123456789abcdef";
-  Sha256Digest digest{};
-  if (hex.size() != 2 * digest.size() || hex.find_first_not_of(digits) != std::string_view::npos) {
-    throw Error{ErrorCode::bad_input, "SHA-256: expected 64 lower-case hexadecimal digits, got \"" +
+  if (hex.size() != 2 * to.size() || hex.find_first_not_of(digits) != std::string_view::npos) {
+    throw Error{ErrorCode::bad_input, std::string{what} + ": expected " +
+                                          std::to_string(2 * to.size()) +
+                                          " lower-case hexadecimal digits, got \"" +
                                           std::string{hex.substr(0, 80)} + '"'};
   }
-  for (std::size_t i = 0; i < digest.size(); ++i)
-    digest[i] = static_cast<std::byte>(digits.find(hex[2 * i]) * 16 + digits.find(hex[2 * i + 1]));
+  for (std::size_t i = 0; i < to.size(); ++i)
+    to[i] = static_cast<std::byte>(digits.find(hex[2 * i]) * 16 + digits.find(hex[2 * i + 1]));
+}
+
+Sha256Digest sha256_from_hex(std::string_view hex) {
+  Sha256Digest digest{};
+  from_hex(hex, digest, "SHA-256");
   return digest;
 }
 

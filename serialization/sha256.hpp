@@ -33,6 +33,8 @@ Sha256Digest sha256(std::span<const std::byte> bytes);
 
 /// Two lower-case digits a byte.
 std::string to_hex(std::span<const std::byte> bytes);
+/// What to_hex() made of so many bytes. @throws Error bad_input, naming `what`, for other text.
+void from_hex(std::string_view hex, std::span<std::byte> to, std::string_view what);
 /// What to_hex() made of a digest. @throws Error bad_input for other text.
 Sha256Digest sha256_from_hex(std::string_view hex);
 

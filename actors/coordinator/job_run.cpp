@@ -4,16 +4,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <limits>
 #include <memory>
 #include <span>
 
 #include "actors/checkpointer/save_version.hpp"
+#include "actors/coordinator/micro_batches.hpp"
 #include "actors/evaluator/early_stopping.hpp"
 #include "actors/evaluator/gate.hpp"
 #include "actors/evaluator/metrics.hpp"
 #include "actors/job/ends_job.hpp"
+#include "actors/loader/loader_messages.hpp"
 #include "gpu/nn/schedule.hpp"
 #include "runtime/actor/executor.hpp"
 #include "runtime/base/error.hpp"
@@ -164,12 +164,39 @@ void JobRun::fail(const std::string& reason) {
 
 /// Where the audit finds the data.
 void JobRun::note_data() {
+  const auto shards = std::make_shared<std::optional<std::uint32_t>>();
   write(
       "note where the data is",
-      [path = options_.folder + "/prepared", pointer = job_->data_folder + '\n'] {
+      [path = options_.folder + "/prepared", pointer = job_->data_folder + '\n', shards,
+       job = job_->job, machine = machine_file()] {
         write_atomically(posix_files(), path, std::as_bytes(std::span{pointer}));
+        if (job->train().more_shards)
+          *shards = settled_shards(read_machine(posix_files(), machine), job->train());
       },
-      [this] { train(); });
+      [this, shards] {
+        if (*shards) job_ = with_shards(*job_, **shards);
+        train();
+      });
+}
+
+/// No machine has been found, and this one has no memory for a shard.
+void JobRun::hear_exhausted(const std::string& why) {
+  if (ended_ || std::exchange(settling_, true)) return;
+  // Whoever says so is a part of what goes.
+  context_.after(Duration::zero(), [this, why] {
+    settling_ = false;
+    if (ended_) return;
+    try {
+      job_ = with_more_shards(*job_, why);
+    } catch (const Error& error) {
+      return fail(one_line(error.what()));
+    }
+    const std::string text = why + ": " + std::to_string(job_->job->shards()) + " shards are tried";
+    context_.log().info(text);
+    listener_.tell(Notice{"info", text});
+    training_->retire();
+    train();
+  });
 }
 
 void JobRun::train() {
@@ -184,7 +211,7 @@ void JobRun::train() {
   options.job = job_->job;
   options.memory = options_.memory;
   options.ledger = options_.folder + "/ledger";
-  options.machine = options_.folder + "/machine.json";
+  options.machine = machine_file();
   options.serving_folder = options_.serving_folder;
   options.new_machine = options_.new_machine;
   options.checkpoints = checkpoints();
@@ -192,22 +219,22 @@ void JobRun::train() {
   options.policy = options_.policy;
   options.probe = job_->probe;
   options.fitting_within = options_.fitting_within;
-  training_.emplace(context_, std::move(options),
-                    Training::Listener{[this](const StepRecord& step) { hear_step(step); },
-                                       [this](std::uint64_t version, const std::string& folder,
-                                              const std::string&) { saved(version, folder); },
-                                       [this](const std::string& reason) { fail(reason); },
-                                       [this] { find_saved(); }, [this] { return needed(); },
-                                       [this](const std::string& text) {
-                                         listener_.tell(Notice{"warning", text});
-                                       }});
+  Training::Listener listener;
+  listener.on_steps = [this](std::span<const StepRecord> steps) { hear_steps(steps); };
+  listener.on_saved = [this](std::uint64_t version, const std::string& folder, const std::string&) {
+    saved(version, folder);
+  };
+  listener.on_failed = [this](const std::string& reason) { fail(reason); };
+  listener.on_started = [this] { find_saved(); };
+  listener.needed = [this] { return needed(); };
+  if (job_->job->train().more_shards)
+    listener.on_exhausted = [this](const std::string& why) { hear_exhausted(why); };
+  listener.on_notice = [this](const std::string& text) { listener_.tell(Notice{"warning", text}); };
+  training_.emplace(context_, std::move(options), std::move(listener));
   begin_stage(Stage::train, job_->job->steps(), {});
-  if (const std::uint64_t staleness = job_->job->train().staleness; staleness > 0) {
-    const std::string exempt =
-        "aggregate: parameter_server: gradients may be " + std::to_string(staleness) +
-        " versions old, so that the weights depend on the trainers' timing (JOB-9)";
-    context_.log().warning(exempt);
-    listener_.tell(Notice{"warning", exempt});
+  for (const std::string& mode : exempt_modes(job_->job->train())) {
+    context_.log().warning(mode);
+    listener_.tell(Notice{"warning", mode});
   }
   training_->start();
   for (const auto& [path, member] : members_) admit(member);
@@ -240,8 +267,8 @@ void JobRun::open_data(const JobMember& member) {
       open_within, [this, member, current](const Answer& answer) {
         if (!current()) return;
         if (answer.ok()) {
-          loaders_.insert(member.path);
-          training_->set_loaders({loaders_.begin(), loaders_.end()});
+          loaders_[member.path] = read_opened_data(answer.frame()).plain;
+          share_loaders();
         } else if (answer.failure().kind == FailureKind::refused ||
                    answer.failure().kind == FailureKind::timeout) {
           context_.log().warning("a loader did not open the data",
@@ -253,8 +280,19 @@ void JobRun::open_data(const JobMember& member) {
       });
 }
 
-void JobRun::hear_step(const StepRecord& step) {
-  ++steps_since_news_;
+void JobRun::share_loaders() {
+  std::vector<std::string> paths;
+  bool plain = true;
+  for (const auto& [path, is_plain] : loaders_) {
+    paths.push_back(path);
+    plain = plain && is_plain;
+  }
+  training_->set_loaders(std::move(paths), plain ? job_->data_folder : std::string{});
+}
+
+void JobRun::hear_steps(std::span<const StepRecord> steps) {
+  const StepRecord& step = steps.back();
+  steps_since_news_ += steps.size();
   const TimePoint now = context_.now();
   const bool last = step.step + 1 == job_->job->steps();
   if (!last && now - news_at_ < news_every) return;
@@ -456,28 +494,6 @@ void JobRun::end(const JobResult& result) {
   listener_.tell(GateDecided{to_string(job_->evaluate.gate), result.gate_passed,
                              result.gate_passed ? "" : result.gate});
   listener_.on_end(result);
-}
-
-std::vector<std::string> worse_than(const std::vector<std::pair<std::string, double>>& served,
-                                    const std::vector<std::pair<std::string, double>>& values,
-                                    const std::vector<std::string>& metrics) {
-  constexpr double none = std::numeric_limits<double>::quiet_NaN();
-  const auto value_of = [](const std::vector<std::pair<std::string, double>>& of,
-                           const std::string& name) {
-    for (const auto& [metric, value] : of)
-      if (metric == name) return value;
-    return none;
-  };
-  std::vector<std::string> why;
-  std::set<std::string> names{metrics.begin(), metrics.end()};
-  if (names.empty() && !served.empty()) names.insert(served.front().first);
-  for (const std::string& name : names) {
-    const double old = value_of(served, name), now = value_of(values, name);
-    if (std::isnan(old) || (larger_is_better(name) ? now >= old : now <= old)) continue;
-    why.push_back(name + ", got " + std::to_string(now) + ", what is served has " +
-                  std::to_string(old));
-  }
-  return why;
 }
 
 }  // namespace troupe::actors

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -85,9 +86,12 @@ class JobRun {
   void note_data();
   void look_for_members();
   void train();
+  void hear_exhausted(const std::string& why);
+  std::string machine_file() const { return options_.folder + "/machine.json"; }
   void admit(const JobMember& member);
   void open_data(const JobMember& member);
-  void hear_step(const StepRecord& step);
+  void share_loaders();
+  void hear_steps(std::span<const StepRecord> steps);
   void find_saved();
   void saved(std::uint64_t version, const std::string& folder);
   void want_evaluation(std::uint64_t version);
@@ -113,9 +117,11 @@ class JobRun {
   Listener listener_;
   JobFiles files_;
   std::map<std::string, JobMember> members_;
-  std::set<std::string> loaders_;  // that have the data
+  std::map<std::string, bool>
+      loaders_;  ///< that have the data, by path; whether its batches are plain
   std::optional<DataPreparation> preparation_;
   std::optional<PreparedJob> job_;
+  bool settling_ = false;  // on a number of shards
   std::optional<Training> training_;
   std::optional<Evaluation> evaluation_;
   std::set<std::pair<std::uint64_t, std::string>> wanted_;  // evaluations that were asked for
@@ -128,11 +134,5 @@ class JobRun {
   bool looked_ = false, training_stopped_ = false, deciding_ = false, ended_ = false;
   bool retired_ = false;
 };
-
-/// Why a version is worse than another on the same records, a line for each metric in which it is: those that the gate
-/// is about, or else the first of `served`.
-std::vector<std::string> worse_than(const std::vector<std::pair<std::string, double>>& served,
-                                    const std::vector<std::pair<std::string, double>>& values,
-                                    const std::vector<std::string>& metrics);
 
 }  // namespace troupe::actors

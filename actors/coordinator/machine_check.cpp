@@ -26,7 +26,7 @@ MachineFacts noted(FileSystem& files, const std::string& ledger, std::uint64_t s
                                           (reader.fault() ? "; " + *reader.fault() : "")};
   MachineFacts last;
   for (const LedgerMachine& machine : reader.machines())
-    if (machine.step <= step) last = {{"probe", serialization::to_hex(machine.probe)}};
+    if (machine.step <= step) last = {{probe_fact, serialization::to_hex(machine.probe)}};
   return last;
 }
 
@@ -44,7 +44,7 @@ void check_machine(FileSystem& files, const MachineCheck& check, std::uint64_t s
     where = check.ledger;
     MachineFacts probe;
     std::ranges::copy_if(check.here, std::back_inserter(probe),
-                         [](const auto& fact) { return fact.key == "probe"; });
+                         [](const auto& fact) { return fact.key == probe_fact; });
     difference = machine_difference(in_ledger, probe);
   }
   if (!difference.empty() && !check.accept)

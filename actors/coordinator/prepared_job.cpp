@@ -9,8 +9,7 @@
 #include "actors/loader/preparation.hpp"
 #include "actors/loader/prepared_data.hpp"
 #include "actors/model/model_spec.hpp"
-#include "actors/trainer/probe.hpp"
-#include "gpu/cpu_device.hpp"
+#include "actors/trainer/job_device.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/parameters.hpp"
 #include "serialization/sha256.hpp"
@@ -102,7 +101,6 @@ PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const st
   // Jobs of one run are told apart by their texts, also if nothing that is kept in them differs.
   if (sections.number > 0) job["number"] = sections.number;
   result.job = std::make_shared<TrainingJob>(job.dump());
-  result.probe = probe_here(*result.job);
 
   Json config;
   config["data"] = section(sections.data);
@@ -114,9 +112,12 @@ PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const st
   result.record.config = config.dump();
   result.record.seed = sections.seed;
   result.record.data_fingerprint = serialization::sha256_from_hex(data.fingerprint());
-  for (const auto& [key, value] : gpu::make_cpu_device()->machine_record())
-    result.record.machine.push_back({key, value});
-  result.record.machine.push_back({"probe", serialization::to_hex(result.probe)});
+  if (result.job->train().device == DeviceKind::cpu) {
+    JobDevice cpu = JobDevice::make(*result.job, {});
+    auto [probe, facts] = machine_of(*result.job, cpu);
+    result.probe = probe;
+    result.record.machine = with_probe(std::move(facts), probe);
+  }
   return result;
 }
 

@@ -44,7 +44,9 @@ struct PreparedJob {
   std::string report;  ///< what was done to the data, a line
   std::shared_ptr<const TrainingJob> job;
   EvaluateSpec evaluate;
-  serialization::Xxh3Digest probe{};     ///< what a machine makes of it that may compute it (JOB-6)
+  /// What a machine makes of it that may compute it (JOB-6). None: that is known from the first trainer, since this process
+  /// has not the device that the job wants.
+  std::optional<serialization::Xxh3Digest> probe;
   serialization::TrainingRecord record;  ///< what each checkpoint says, but for step and metrics
 };
 

@@ -58,7 +58,9 @@ std::optional<serialization::Checkpoint> find_checkpoint(FileSystem& files,
 Standing find_standing(const TrainingOptions& options, SharedMemory& memory, FileSystem& files) {
   const TrainingJob& job = *options.job;
   if (const auto slots = VersionSlots::find(memory.writable_bytes(), job.id())) {
-    if (const auto newest = slots->newest()) return {*newest, true};
+    // It is computed with what the coordinator before wrote down, also where nobody here knows of that.
+    if (const auto newest = slots->newest())
+      return {*newest, true, read_machine(files, options.machine), {}};
   }
   std::vector<std::string> warnings;
   const std::optional<serialization::Checkpoint> checkpoint =
@@ -81,7 +83,7 @@ Standing find_standing(const TrainingOptions& options, SharedMemory& memory, Fil
   }
   slots.collected(version);
   slots.commit(*std::move(first), version, false);
-  return {version, false, std::move(warnings)};
+  return {version, false, options.record.machine, std::move(warnings)};
 }
 
 }  // namespace troupe::actors

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/report/machine_file.hpp"
 #include "runtime/base/file.hpp"
 
 namespace troupe::runtime {
@@ -18,6 +19,7 @@ struct TrainingOptions;
 struct Standing {
   std::uint64_t version = 0;
   bool in_memory = false;                  ///< the job went on, and so does its ledger
+  MachineFacts machine = {};               ///< what it goes on with
   std::vector<std::string> warnings = {};  ///< why it is not the newest checkpoint, a line each
 };
 

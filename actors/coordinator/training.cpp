@@ -5,8 +5,9 @@
 #include <chrono>
 #include <utility>
 
+#include "actors/coordinator/micro_batches.hpp"
+#include "actors/coordinator/save_order.hpp"
 #include "actors/coordinator/standing.hpp"
-#include "actors/coordinator/version_list.hpp"
 #include "actors/job/ends_job.hpp"
 #include "actors/report/machine_file.hpp"
 #include "runtime/actor/executor.hpp"
@@ -47,21 +48,6 @@ LedgerHeader ledger_header(const TrainingOptions& options) {
   return header;
 }
 
-/// With what may be served again. Nothing, so that all stay, where that cannot be known.
-std::optional<std::vector<std::uint64_t>> still_needed(
-    FileSystem& files, const TrainingOptions& options,
-    std::optional<std::vector<std::uint64_t>> needed) {
-  if (!needed) return needed;
-  try {
-    for (const std::uint64_t step :
-         listed_steps(files, options.serving_folder, options.checkpoints))
-      needed->push_back(step);
-  } catch (const Error&) {  // the list is the deployer's, and told of there
-    needed.reset();
-  }
-  return needed;
-}
-
 }  // namespace
 
 Training::Training(Context& context, TrainingOptions options, Listener listener)
@@ -77,6 +63,39 @@ Training::~Training() {
 }
 
 void Training::start() {
+  if (options_.probe) return find_where_it_stands();
+  seeking_ = true;
+  seek_machine();
+}
+
+void Training::seek_machine() {
+  refuse_unfit();
+  look_for_fitting();
+  for (const auto& [path, member] : members_)
+    if (member.role == "trainer" && !member.probe && !member.refused) send_plan(member, {});
+}
+
+void Training::take_machine(const JobMember& who) {
+  if (who.exhausted && who.job == options_.job->id() && listener_.on_exhausted)
+    return listener_.on_exhausted(who.path + ": " + who.fault);
+  if (!who.probe || who.job != options_.job->id()) return seek_machine();
+  seeking_ = false;
+  look_for_fitting();
+  MachineFacts machine = with_probe(who.machine, *who.probe);
+  if (options_.job->train().more_shards)
+    machine.push_back({shards_fact, std::to_string(options_.job->shards())});
+  go_on_with(machine);
+  find_where_it_stands();
+}
+
+void Training::go_on_with(const MachineFacts& machine) {
+  if (const auto probe = probe_in(machine)) {
+    options_.probe = probe;
+    options_.record.machine = machine;
+  }
+}
+
+void Training::find_where_it_stands() {
   context_.executor({.name = "train"})
       .run_as(
           "find where the job stands",
@@ -91,6 +110,7 @@ void Training::start() {
             }
             slots_ = VersionSlots::find(memory_->writable_bytes(), options_.job->id());
             try {
+              go_on_with(standing.machine);
               open_ledger(standing.in_memory ? std::nullopt : std::optional{standing.version});
             } catch (const Error& error) {
               return fail(error);
@@ -121,7 +141,7 @@ void Training::open_ledger(std::optional<std::uint64_t> steps) {
   } else {
     ledger_.emplace(LedgerWriter::open(files, options_.ledger, header, steps));
   }
-  ledger_->set_machine(options_.probe);
+  ledger_->set_machine(*options_.probe);
 }
 
 /// The last step is in it: what is left over is noted, and nothing follows.
@@ -164,14 +184,20 @@ std::optional<std::uint64_t> Training::version() const {
 }
 
 void Training::join(const JobMember& who) {
-  const auto& [role, path, incarnation, job, probe] = who;
+  const std::string& role = who.role;
+  const std::string& path = who.path;
+  const std::uint64_t incarnation = who.incarnation;
   auto [at, fresh] = members_.try_emplace(path);
   Member& member = at->second;
-  const std::string shown = job == options_.job->id() ? probe : std::string{};
+  const bool shows = who.job == options_.job->id();
+  const auto probe = shows ? who.probe : std::nullopt;
+  const std::string fault = shows ? who.fault : std::string{};
   if (!fresh && member.incarnation == incarnation && member.role == role) {
-    if (shown.empty() || shown == member.probe) return;
-    member.probe = shown;
+    if ((!probe && fault.empty()) || (probe == member.probe && fault == member.fault)) return;
+    member.probe = probe;
+    member.fault = fault;
     if (started_) share();
+    if (seeking_) take_machine(who);
     return;
   }
   if (!fresh) context_.unwatch(member.watch);
@@ -179,21 +205,23 @@ void Training::join(const JobMember& who) {
   member.role = role;
   member.incarnation = incarnation;
   member.ref = context_.ref(path);
-  member.probe = shown;
-  member.watch = context_.watch(
-      member.ref, [this, path = path, incarnation = incarnation](const Change& change) {
-        if (change.up || change.incarnation < incarnation) return;
-        const auto gone = members_.find(path);
-        if (gone == members_.end() || gone->second.incarnation != incarnation) return;
-        const bool trainer = gone->second.role == "trainer";
-        context_.unwatch(gone->second.watch);
-        members_.erase(gone);
-        if (trainer) share();
-      });
+  member.probe = probe;
+  member.fault = fault;
+  member.watch = context_.watch(member.ref, [this, path, incarnation](const Change& change) {
+    if (change.up || change.incarnation < incarnation) return;
+    const auto gone = members_.find(path);
+    if (gone == members_.end() || gone->second.incarnation != incarnation) return;
+    const bool trainer = gone->second.role == "trainer";
+    context_.unwatch(gone->second.watch);
+    members_.erase(gone);
+    if (trainer && seeking_) look_for_fitting();
+    if (trainer) share();
+  });
+  if (seeking_) return take_machine(who);
   if (!started_) return;
   if (role == "checkpointer") {
     save_next();
-  } else if (role == "trainer" && shown.empty()) {
+  } else if (role == "trainer" && !probe && fault.empty()) {
     send_plan(member, {});  // what to compute the probe of; nothing changes for the others
   } else {
     share();
@@ -201,13 +229,27 @@ void Training::join(const JobMember& who) {
 }
 
 bool Training::admitted(const Member& member) const {
-  return member.role == "trainer" && member.probe == serialization::to_hex(options_.probe);
+  return member.role == "trainer" && member.probe && member.probe == options_.probe;
+}
+
+void Training::refuse_unfit() {
+  for (auto& [path, member] : members_) {
+    if (member.refused || member.role != "trainer") continue;
+    const bool other_bits = member.probe && options_.probe && member.probe != options_.probe;
+    if (other_bits || !member.fault.empty()) refuse(path, member);
+  }
 }
 
 void Training::refuse(const std::string& path, Member& member) {
   member.refused = true;
-  refusal_ = path + ": expected a machine with probe " + serialization::to_hex(options_.probe) +
-             ", got " + member.probe + ": it computes other bits, and gets no shards";
+  refusal_ = path + ": ";
+  if (member.fault.empty()) {
+    refusal_ += "expected a machine with probe " + serialization::to_hex(*options_.probe) +
+                ", got " + serialization::to_hex(*member.probe) +
+                ": it computes other bits, and gets no shards";
+  } else {
+    refusal_ += member.fault;
+  }
   context_.log().error(refusal_);
   if (listener_.on_notice) listener_.on_notice(refusal_);
 }
@@ -229,16 +271,16 @@ void Training::look_for_fitting() {
   }
 }
 
-void Training::set_loaders(std::vector<std::string> loaders) {
-  if (loaders == loaders_) return;
+void Training::set_loaders(std::vector<std::string> loaders, std::string data) {
+  if (loaders == loaders_ && data == data_) return;
   loaders_ = std::move(loaders);
+  data_ = std::move(data);
   share();
 }
 
 void Training::share() {
   if (!started_ || stopped_) return;
-  for (auto& [path, member] : members_)
-    if (!admitted(member) && !member.probe.empty() && !member.refused) refuse(path, member);
+  refuse_unfit();
   look_for_fitting();
   const TrainingJob& job = *options_.job;
   const std::vector<double> trainers = speeds();
@@ -307,6 +349,7 @@ void Training::send_plan(const Member& member, const Lease& lease) {
                                       head.setMemory(options_.memory);
                                       head.setAdmitted(admitted(member));
                                       head.setAggregator(aggregator);
+                                      head.setData(data_);
                                       auto loaders =
                                           head.initLoaders(static_cast<unsigned>(loaders_.size()));
                                       for (unsigned i = 0; i < loaders_.size(); ++i)
@@ -360,13 +403,15 @@ void Training::hear_failure(std::uint64_t job, const std::string& reason) {
 void Training::collect() {
   if (!started_) return;
   std::vector<ShardDigest> digests(options_.job->shards());
+  std::vector<StepRecord> steps;
   try {
     while (const auto record = slots_->recorded(slots_->collected(), digests)) {
       // The ledger may know it already: the coordinator before ended between the two lines.
       if (ledger_->steps() == record->step) ledger_->append(record->step, digests, record->loss);
       slots_->collected(record->step + 1);
-      if (listener_.on_step) listener_.on_step(*record);
+      steps.push_back(*record);
     }
+    if (!steps.empty() && listener_.on_steps) listener_.on_steps(steps);
     end_ledger();
   } catch (const Error& error) {
     return fail(error);
@@ -409,8 +454,8 @@ void Training::save_next() {
           },
           [this, version, saved = record(), to = checkpointer->ref](const auto& needed) {
             if (retired_) return;
-            context_.ask<wire::SaveVersion>(to, save_order(version, saved, needed), save_within,
-                                            [this, version](const Answer& answer) {
+            context_.ask<wire::SaveVersion>(to, save_order(options_, version, saved, needed),
+                                            save_within, [this, version](const Answer& answer) {
                                               saving_ = false;
                                               hear_saved(version, answer);
                                             });
@@ -422,34 +467,6 @@ void Training::save_next() {
               fail(error);
             }
           });
-}
-
-Frame Training::save_order(std::uint64_t version, const serialization::TrainingRecord& record,
-                           const std::optional<std::vector<std::uint64_t>>& needed) const {
-  return make_frame<wire::SaveVersion>([&](auto head) {
-    head.setJob(options_.job->text());
-    head.setMemory(options_.memory);
-    head.setVersion(version);
-    head.setFolder(options_.checkpoints);
-    head.setConfig(record.config);
-    head.setDataFingerprint(serialization::to_hex(record.data_fingerprint));
-    head.setLedgerBytes(record.ledger_bytes);
-    auto metrics = head.initMetrics(static_cast<unsigned>(record.metrics.size()));
-    for (unsigned i = 0; i < record.metrics.size(); ++i) {
-      metrics[i].setName(record.metrics[i].name);
-      metrics[i].setStep(record.metrics[i].step);
-      metrics[i].setValue(record.metrics[i].value);
-    }
-    auto machine = head.initMachine(static_cast<unsigned>(record.machine.size()));
-    for (unsigned i = 0; i < record.machine.size(); ++i) {
-      machine[i].setKey(record.machine[i].key);
-      machine[i].setValue(record.machine[i].value);
-    }
-    if (!needed) return;
-    head.setRemoveOld(true);
-    auto steps = head.initNeeded(static_cast<unsigned>(needed->size()));
-    for (unsigned i = 0; i < needed->size(); ++i) steps.set(i, (*needed)[i]);
-  });
 }
 
 void Training::hear_saved(std::uint64_t version, const Answer& answer) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,8 @@ struct TrainingOptions {
   std::string checkpoints;               ///< their folder
   std::string serving_folder;            ///< with the list of served versions; empty: none is
   serialization::TrainingRecord record;  ///< what every checkpoint says beside its step and metrics
-  serialization::Xxh3Digest probe{};     ///< what a trainer's machine must make of the job (JOB-6)
+  /// What a trainer's machine must make of the job (JOB-6); none: what the first one's does.
+  std::optional<serialization::Xxh3Digest> probe;
   /// When all trainers that came were refused: how long another one is waited for.
   Duration fitting_within = std::chrono::seconds{10};
   SharePolicy policy = SharePolicy::round_robin;
@@ -51,7 +53,8 @@ struct TrainingOptions {
 class Training {
  public:
   struct Listener {
-    std::function<void(const StepRecord&)> on_step;
+    /// Steps that were committed, in order, at least one.
+    std::function<void(std::span<const StepRecord>)> on_steps;
     /// A version is durable. Told once by each coordinator, in order.
     std::function<void(std::uint64_t version, const std::string& folder,
                        const std::string& state_hash)>
@@ -61,6 +64,8 @@ class Training {
     std::function<void()> on_started;
     /// The steps whose versions are still to be read, or to be gone back to. Nothing: that is not known yet.
     std::function<std::optional<std::vector<std::uint64_t>>()> needed;
+    /// Before a machine is found: one has no memory for shards of this size, and why. Empty: it is refused like others.
+    std::function<void(const std::string& why)> on_exhausted;
     /// What people should know, a line.
     std::function<void(const std::string& text)> on_notice;
   };
@@ -71,6 +76,7 @@ class Training {
   Training& operator=(const Training&) = delete;
 
   /// Finds where the job stands, on the executor "train": in memory, else in the newest checkpoint, else at its start.
+  /// Where it is not given what a machine makes of the job, after the first trainer has shown it.
   void start();
   /// A trainer is leased shards once its probe is the job's.
   void join(const JobMember& who);
@@ -80,7 +86,8 @@ class Training {
   void hear_pace(const std::string& path, std::uint64_t incarnation, std::uint64_t job,
                  std::uint64_t shards, double seconds);
   /// Loaders that have the data, by path.
-  void set_loaders(std::vector<std::string> loaders);
+  /// @param data  the folder of that, where trainers may make the same batches; empty: they may not
+  void set_loaders(std::vector<std::string> loaders, std::string data = {});
   /// Members stop working on it.
   void stop();
   /// Lets go of memory and ledger, which another job takes: from now on nothing has an effect.
@@ -101,12 +108,18 @@ class Training {
     std::uint64_t watch = 0;
     runtime::Ref ref;
     MeasuredSpeed speed = {};
-    Subtree share = {};          // of a trainer
-    TimePoint share_since = {};  // that long nothing, or not
-    std::string probe = {};      // hexadecimal; empty: not told yet
+    Subtree share = {};                                   // of a trainer
+    TimePoint share_since = {};                           // that long nothing, or not
+    std::optional<serialization::Xxh3Digest> probe = {};  // none: not told yet
+    std::string fault = {};                               // why it cannot compute the job
     bool refused = false;
   };
 
+  void find_where_it_stands();
+  void go_on_with(const MachineFacts& machine);
+  /// Has trainers say what their machines make of the job.
+  void seek_machine();
+  void take_machine(const JobMember& who);
   void open_ledger(std::optional<std::uint64_t> steps);
   void end_ledger();
   /// Ends the job where it would not help to begin anew. @throws error else.
@@ -114,9 +127,6 @@ class Training {
   void started();
   void collect();
   void save_next();
-  serialization::Frame save_order(std::uint64_t version,
-                                  const serialization::TrainingRecord& record,
-                                  const std::optional<std::vector<std::uint64_t>>& needed) const;
   void hear_saved(std::uint64_t version, const runtime::Answer& answer);
   void share();
   std::vector<double> speeds() const;
@@ -125,6 +135,8 @@ class Training {
     std::uint32_t every = 1, turn = 0;
   };
   bool admitted(const Member& member) const;
+  /// Refuses those whose machines were shown to compute other bits, or none.
+  void refuse_unfit();
   void refuse(const std::string& path, Member& member);
   /// Ends the job when all who came were refused, and nobody else comes.
   void look_for_fitting();
@@ -139,11 +151,13 @@ class Training {
   std::optional<LedgerWriter> ledger_;
   std::map<std::string, Member> members_;
   std::vector<std::string> loaders_;
+  std::string data_;
   std::uint64_t generation_ = 0;
   unsigned save_refusals_ = 0;       // in a row
   std::uint64_t saved_through_ = 0;  // versions up to this one that had to be saved are
   std::uint64_t timer_ = 0, fitting_timer_ = 0;
-  std::string refusal_;  // the last one
+  std::string refusal_;   // the last one
+  bool seeking_ = false;  // for a machine: no trainer has shown what it makes of the job
   bool started_ = false, saving_ = false, stopped_ = false, retired_ = false, warned_ = false;
 };
 

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <optional>
+#include <set>
 
 #include "actors/evaluator/metrics.hpp"
 #include "runtime/base/nearest.hpp"
@@ -110,6 +113,28 @@ std::vector<std::string> failures(const Gate& gate, const Metrics& metrics) {
     if (!condition.holds(value)) result.push_back(to_string(condition) + ", got " + number(value));
   }
   return result;
+}
+
+std::vector<std::string> worse_than(const std::vector<std::pair<std::string, double>>& served,
+                                    const std::vector<std::pair<std::string, double>>& values,
+                                    const std::vector<std::string>& metrics) {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  const auto value_of = [](const std::vector<std::pair<std::string, double>>& of,
+                           const std::string& name) {
+    for (const auto& [metric, value] : of)
+      if (metric == name) return value;
+    return none;
+  };
+  std::vector<std::string> why;
+  std::set<std::string> names{metrics.begin(), metrics.end()};
+  if (names.empty() && !served.empty()) names.insert(served.front().first);
+  for (const std::string& name : names) {
+    const double old = value_of(served, name), now = value_of(values, name);
+    if (std::isnan(old) || (larger_is_better(name) ? now >= old : now <= old)) continue;
+    why.push_back(name + ", got " + std::to_string(now) + ", what is served has " +
+                  std::to_string(old));
+  }
+  return why;
 }
 
 }  // namespace troupe::actors

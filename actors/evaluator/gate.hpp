@@ -42,4 +42,10 @@ std::string to_string(const Gate& gate);
 /// passes. @throws Error bad_input for a metric that is not measured.
 std::vector<std::string> failures(const Gate& gate, const Metrics& metrics);
 
+/// Why a version is worse than another on the same records, a line for each metric in which it is: those that the gate
+/// is about, or else the first of `served`.
+std::vector<std::string> worse_than(const std::vector<std::pair<std::string, double>>& served,
+                                    const std::vector<std::pair<std::string, double>>& values,
+                                    const std::vector<std::string>& metrics);
+
 }  // namespace troupe::actors

@@ -2,25 +2,32 @@
 
 #include <capnp/message.h>
 
-#include <span>
+#include <cstring>
 #include <utility>
 
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
 #include "serialization/malformed_frame.hpp"
 #include "serialization/schema/training.capnp.h"
-#include "serialization/sha256.hpp"
 
 namespace troupe::actors {
 
 JobMember read_here(const serialization::Frame& frame) {
   JobMember member;
   serialization::read_head<wire::Here>(frame, [&](wire::Here::Reader head) {
-    member = {head.getRole(), head.getPath(), head.getIncarnation(), head.getJob(), {}};
+    member.role = head.getRole();
+    member.path = head.getPath();
+    member.incarnation = head.getIncarnation();
+    member.job = head.getJob();
+    member.fault = head.getFault();
+    member.exhausted = head.getExhausted();
+    for (const auto fact : head.getMachine())
+      member.machine.push_back({fact.getKey(), fact.getValue()});
     const auto probe = head.getProbe();
-    if (probe.size() != 0 && probe.size() != sizeof(serialization::Xxh3Digest))
+    if (probe.size() == 0) return;
+    if (probe.size() != sizeof(serialization::Xxh3Digest))
       throw serialization::MalformedFrame{"here: expected a probe of 16 bytes"};
-    member.probe = serialization::to_hex(std::as_bytes(std::span{probe.begin(), probe.size()}));
+    std::memcpy(member.probe.emplace().data(), probe.begin(), probe.size());
   });
   return member;
 }
@@ -38,8 +45,17 @@ Membership::Membership(runtime::Context& context, const std::string& coordinator
                 });
 }
 
-void Membership::show(std::uint64_t job, const serialization::Xxh3Digest& probe) {
-  shown_ = {job, probe};
+void Membership::show(std::uint64_t job, const serialization::Xxh3Digest& probe,
+                      MachineFacts machine) {
+  show({job, probe, std::move(machine), {}, false});
+}
+
+void Membership::show_fault(std::uint64_t job, std::string why, bool exhausted) {
+  show({job, {}, {}, std::move(why), exhausted});
+}
+
+void Membership::show(Shown shown) {
+  shown_ = std::move(shown);
   if (coordinator_) tell();
 }
 
@@ -51,8 +67,15 @@ void Membership::tell() const {
         head.setIncarnation(context_.incarnation());
         if (!shown_) return;
         head.setJob(shown_->job);
-        head.setProbe(
-            {reinterpret_cast<const kj::byte*>(shown_->probe.data()), shown_->probe.size()});
+        head.setFault(shown_->fault);
+        head.setExhausted(shown_->exhausted);
+        auto machine = head.initMachine(static_cast<unsigned>(shown_->machine.size()));
+        for (unsigned i = 0; i < shown_->machine.size(); ++i) {
+          machine[i].setKey(shown_->machine[i].key);
+          machine[i].setValue(shown_->machine[i].value);
+        }
+        if (const auto& probe = shown_->probe)
+          head.setProbe({reinterpret_cast<const kj::byte*>(probe->data()), probe->size()});
       }));
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "actors/report/machine_file.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/ref.hpp"
 #include "serialization/frame.hpp"
@@ -16,8 +17,11 @@ namespace troupe::actors {
 struct JobMember {
   std::string role, path;
   std::uint64_t incarnation = 0;
-  std::uint64_t job = 0;  ///< that it was probed for
-  std::string probe;      ///< hexadecimal; empty: not computed yet (JOB-6)
+  std::uint64_t job = 0;                                ///< that it was probed for
+  std::optional<serialization::Xxh3Digest> probe = {};  ///< none: not computed yet (JOB-6)
+  MachineFacts machine = {};                            ///< what that depends on
+  std::string fault = {};                               ///< why it cannot compute the job at all
+  bool exhausted = false;                               ///< which is for want of memory
 };
 /// @throws MalformedFrame as read_head() does.
 JobMember read_here(const serialization::Frame& frame);
@@ -35,13 +39,20 @@ class Membership {
   const runtime::Ref& coordinator() const { return coordinator_; }
 
   /// Tells what this machine makes of a job (JOB-6), at once and with each word from here on.
-  void show(std::uint64_t job, const serialization::Xxh3Digest& probe);
+  void show(std::uint64_t job, const serialization::Xxh3Digest& probe, MachineFacts machine);
+  /// Tells likewise that it cannot compute the job, and why.
+  /// @param exhausted  for want of memory
+  void show_fault(std::uint64_t job, std::string why, bool exhausted = false);
 
  private:
   struct Shown {
     std::uint64_t job;
-    serialization::Xxh3Digest probe;
+    std::optional<serialization::Xxh3Digest> probe;
+    MachineFacts machine;
+    std::string fault;
+    bool exhausted = false;
   };
+  void show(Shown shown);
   void tell() const;
 
   runtime::Context& context_;

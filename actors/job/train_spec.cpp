@@ -87,6 +87,25 @@ std::uint64_t read_staleness(SpecReader& section) {
   return staleness;
 }
 
+void read_device(SpecReader& section, TrainSpec& spec) {
+  constexpr std::array<std::string_view, 3> devices{"cpu", "cuda", "auto"};
+  constexpr std::array<std::string_view, 2> precisions{"f32", "bf16"};
+  spec.device = static_cast<DeviceKind>(section.choice("device", devices, 0));
+  if (section.choice("precision", precisions, 0) == 1) spec.precision = DType::bf16;
+  constexpr std::array<std::string_view, 2> micro_batches{"shards", "auto"};
+  spec.more_shards = section.choice("micro_batches", micro_batches, 0) == 1;
+  spec.tf32 = section.boolean("tf32", false);
+  spec.deterministic = section.boolean("deterministic", true);
+  if (spec.device != DeviceKind::cpu) return;
+  if (spec.more_shards)
+    section.problem("micro_batches", "expected device: cuda or auto with auto, got cpu");
+  if (spec.precision != DType::f32)
+    section.problem("precision", "expected f32 on device: cpu, which has no kernels for bf16");
+  if (spec.tf32) section.problem("tf32", "expected device: cuda or auto with it, got cpu");
+  if (!spec.deterministic)
+    section.problem("deterministic", "expected device: cuda or auto with false, got cpu");
+}
+
 }  // namespace
 
 TrainSpec read_train(SpecReader& section) {
@@ -114,7 +133,21 @@ TrainSpec read_train(SpecReader& section) {
   spec.checkpoint_every =
       static_cast<std::uint64_t>(section.integer("checkpoint_every", 0, 0, most));
   spec.evaluate_every = static_cast<std::uint64_t>(section.integer("evaluate_every", 0, 0, most));
+  read_device(section, spec);
   return spec;
+}
+
+std::vector<std::string> exempt_modes(const TrainSpec& spec) {
+  std::vector<std::string> exempt;
+  if (spec.staleness > 0)
+    exempt.push_back("aggregate: parameter_server: gradients may be " +
+                     std::to_string(spec.staleness) +
+                     " versions old, so that the weights depend on the trainers' timing (JOB-9)");
+  if (!spec.deterministic)
+    exempt.emplace_back(
+        "deterministic: false: a GPU may add in any order, so that the weights differ from run to "
+        "run (JOB-9)");
+  return exempt;
 }
 
 std::int64_t shard_rows(const TrainSpec& spec) {
@@ -146,6 +179,7 @@ nn::JobSpec resolve(const TrainSpec& spec, std::uint64_t seed, std::uint64_t sam
   job.shards = spec.shards == 0 ? default_shards(spec.batch) : spec.shards;
   job.optimizer = spec.optimizer;
   job.threads_per_shard = spec.threads_per_shard;
+  job.precision = spec.precision;
   job.schedule.rate = spec.learning_rate;
   job.schedule.warmup_steps = spec.warmup_steps;
   const std::uint64_t steps = total_steps(spec, samples);

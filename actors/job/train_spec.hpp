@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "actors/job/spec_reader.hpp"
+#include "gpu/dtype.hpp"
 #include "gpu/nn/local_job.hpp"
 #include "gpu/nn/optimizer.hpp"
 #include "gpu/nn/schedule.hpp"
@@ -23,9 +24,19 @@
 ///       clip_norm: 1
 ///       aggregate: allreduce    # or {parameter_server: {staleness: 4}}, which is exempt from the same bits (JOB-9)
 ///       checkpoint_every: 500   # steps; default: an epoch
+///       micro_batches: auto     # more shards where a device has no memory for these, settled before step 0
+///       device: cuda            # or cpu, the default; auto: a GPU where there is one, decided before step 0 (JOB-6)
+///       precision: bf16         # or f32, the default; on a GPU
+///       tf32: true              # f32 products may be rounded on a GPU's tensor cores
+///       deterministic: false    # a GPU may use algorithms that do not repeat their bits (JOB-9)
 namespace troupe::actors {
 
 enum class CourseKind : std::uint8_t { constant, step, cosine };
+enum class DeviceKind : std::uint8_t {
+  cpu,
+  cuda,
+  automatic  ///< cuda where it can be had, else cpu
+};
 
 /// What the section says; what depends on the data (how many steps an epoch has) is resolved by resolve().
 struct TrainSpec {
@@ -48,9 +59,17 @@ struct TrainSpec {
   std::uint64_t checkpoint_every = 0;  ///< steps; 0: an epoch
   /// Versions of which steps are evaluated, and so are saved too; 0: those that are saved anyway.
   std::uint64_t evaluate_every = 0;
+  bool more_shards = false;  ///< `micro_batches: auto`: where a device has no memory for these
+  DeviceKind device = DeviceKind::cpu;
+  gpu::DType precision = gpu::DType::f32;  ///< of what flows between layers
+  bool tf32 = false;                       ///< on a GPU
+  bool deterministic = true;
 };
 
 TrainSpec read_train(SpecReader& section);
+
+/// What of it is exempt from the same bits (JOB-9), a line each.
+std::vector<std::string> exempt_modes(const TrainSpec& spec);
 
 /// More would not leave the versions that trainers read enough slots.
 constexpr std::uint64_t most_staleness = 8;

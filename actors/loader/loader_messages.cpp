@@ -273,13 +273,14 @@ Frame to_frame(const OpenedData& opened) {
   return make_frame<wire::OpenedData>([&](wire::OpenedData::Builder head) {
     head.setFingerprint(opened.fingerprint);
     head.setSamples(opened.samples);
+    head.setPlain(opened.plain);
   });
 }
 
 OpenedData read_opened_data(const Frame& frame) {
   OpenedData opened;
   read_head<wire::OpenedData>(frame, [&](wire::OpenedData::Reader head) {
-    opened = {text_of(head.getFingerprint()), head.getSamples()};
+    opened = {text_of(head.getFingerprint()), head.getSamples(), head.getPlain()};
   });
   return opened;
 }

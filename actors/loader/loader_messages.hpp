@@ -83,6 +83,7 @@ OpenDataQuestion read_open_data(const Frame& frame);
 struct OpenedData {
   std::string fingerprint;
   std::uint64_t samples = 0;
+  bool plain = false;  ///< its batches are those of BatchMaker
 };
 Frame to_frame(const OpenedData& opened);
 OpenedData read_opened_data(const Frame& frame);

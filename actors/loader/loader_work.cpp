@@ -62,7 +62,8 @@ Frame LoaderWork::open_data(const Frame& frame) {
     opened->by = std::move(question);
     opened_ = std::move(opened);
   }
-  return to_frame(OpenedData{opened_->data.fingerprint(), opened_->data.size(Split::train)});
+  return to_frame(OpenedData{opened_->data.fingerprint(), opened_->data.size(Split::train),
+                             !corruption_.has_value()});
 }
 
 Frame LoaderWork::load_shard(const Frame& frame) {

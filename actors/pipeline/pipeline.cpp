@@ -100,6 +100,14 @@ std::uint64_t open_job(const std::string& run_folder) {
   return open != nullptr ? open->number : 0;
 }
 
+/// @param job  the coordinator's parameters; sections hold text
+bool wants_gpu(const nlohmann::json& job) {
+  const auto train = job.find("train");
+  if (train == job.end() || !train->is_object()) return false;
+  const auto device = train->find("device");
+  return device != train->end() && *device != "cpu";
+}
+
 std::string folder_of(const std::string& file) {
   const std::filesystem::path parent = std::filesystem::absolute(file).parent_path();
   return parent.string();
@@ -196,9 +204,11 @@ void Pipeline::State::make_run_folder() {
       }
     });
     description.job = job.dump();
-    MachineFacts facts;
-    for (const auto& [key, value] : gpu::make_cpu_device()->machine_record())
-      facts.push_back({key, value});
+    MachineFacts facts;  // on a GPU the first trainer tells them
+    if (!wants_gpu(job)) {
+      for (const auto& [key, value] : gpu::make_cpu_device()->machine_record())
+        facts.push_back({key, value});
+    }
     description.machine = machine_json(facts);
     folder.emplace(RunFolder::create(files, options.runs, description));
     fresh = true;

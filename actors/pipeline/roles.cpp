@@ -18,6 +18,7 @@
 #include "actors/pipeline/prepared_rows.hpp"
 #include "actors/pipeline/section_checks.hpp"
 #include "actors/pipeline/short_form.hpp"
+#include "actors/trainer/job_device.hpp"
 #include "actors/trainer/trainer.hpp"
 #include "runtime/registry.hpp"
 
@@ -39,7 +40,8 @@ void add_roles(runtime::Registry& registry, const DataFormats& formats) {
   add_feedback_types(registry);
   registry.add_short_form(pipeline_short_form(
       std::max(1U, std::thread::hardware_concurrency()),
-      [formats](const runtime::Sections& sections) { return check_sections(sections, formats); }));
+      [formats](const runtime::Sections& sections) { return check_sections(sections, formats); },
+      visible_gpus()));
 }
 
 }  // namespace troupe::actors

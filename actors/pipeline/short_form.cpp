@@ -42,8 +42,9 @@ bool is_serving(std::string_view name) {
 /// Makes the entries, and takes what they need out of the sections.
 class Expansion {
  public:
-  Expansion(const runtime::Sections& sections, const runtime::Registry& registry)
-      : registry_{registry} {
+  Expansion(const runtime::Sections& sections, const runtime::Registry& registry,
+            std::uint32_t gpus)
+      : registry_{registry}, gpus_{gpus} {
     for (const auto& [name, json] : sections) sections_.emplace(name, Json::parse(json));
   }
 
@@ -92,8 +93,7 @@ class Expansion {
     make_group(loader, "data", "loaders", "1");
     make_group(trainer, "train", "replicas", "auto");
     make_group(evaluator, "evaluate", "replicas", "1");
-    Json& trainers = entry(trainer).at("replicas");
-    if (trainers == "auto") trainers = std::to_string(most_trainers(cores));
+    add_trainers(cores);
     take_run_parameters("data", {loader});
     take_run_parameters("preprocess", {loader});
     take_run_parameters("train", {coordinator, aggregator, checkpointer, trainer});
@@ -164,9 +164,26 @@ class Expansion {
       problem(text("listen").empty() ? "deploy" : "deploy/listen", fault);
   }
 
-  /// One for each core, but no more than there are shards, if that is said.
-  std::int64_t most_trainers(std::uint32_t cores) const {
-    const std::int64_t most = std::max(cores, 1U);
+  /// On a GPU each in a process of its own, since that alone can heal it when it fails.
+  void add_trainers(std::uint32_t cores) {
+    Json& group = entry(trainer);
+    const bool by_gpu = device() == "cuda" || (device() == "auto" && gpus_ > 0);
+    if (group.at("replicas") == "auto")
+      group.at("replicas") = std::to_string(most_trainers(by_gpu ? gpus_ : cores));
+    if (by_gpu && !group.contains("isolation")) group["isolation"] = "process";
+  }
+
+  std::string device() const {
+    const auto train = sections_.find("train");
+    if (train == sections_.end() || !train->second.is_object()) return {};
+    const auto device = train->second.find("device");
+    return device != train->second.end() && device->is_string() ? device->get<std::string>()
+                                                                : std::string{};
+  }
+
+  /// One for each core or GPU, but no more than there are shards, if that is said.
+  std::int64_t most_trainers(std::uint32_t places) const {
+    const std::int64_t most = std::max(places, 1U);
     const auto train = sections_.find("train");
     if (train == sections_.end() || !train->second.contains("shards")) return most;
     const Json& text = train->second.at("shards");
@@ -263,6 +280,7 @@ class Expansion {
   static constexpr const char* evaluator = "/0/actors/5";
 
   const runtime::Registry& registry_;
+  std::uint32_t gpus_;
   std::map<std::string, Json> sections_;
   Json actors_ = Json::array();
   runtime::Expanded expanded_;
@@ -303,15 +321,16 @@ std::vector<ParameterSchema> section_parameters(const SectionReaders& readers) {
   return result;
 }
 
-runtime::ShortForm pipeline_short_form(std::uint32_t cores, SectionsCheck check) {
+runtime::ShortForm pipeline_short_form(std::uint32_t cores, SectionsCheck check,
+                                       std::uint32_t gpus) {
   runtime::ShortForm form;
   form.help = "A training job, and what is served of it.";
   form.origin = "built-in";
   for (const auto& [name, help, required] : all_sections) form.keys.push_back({name, help});
   form.keys.push_back({"seed", seed_help});
-  form.expand = [cores, check = std::move(check)](const runtime::Sections& given,
-                                                  const runtime::Registry& registry) {
-    return Expansion{given, registry}.result(cores, check);
+  form.expand = [cores, gpus, check = std::move(check)](const runtime::Sections& given,
+                                                        const runtime::Registry& registry) {
+    return Expansion{given, registry, gpus}.result(cores, check);
   };
   return form;
 }

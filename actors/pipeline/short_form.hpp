@@ -39,7 +39,9 @@ std::vector<runtime::ParameterSchema> section_parameters(const SectionReaders& r
 /// Run keys leave the sections, so that the coordinator has what decides bits: how many of a group there are and where
 /// they run (`data.loaders`, `replicas` and `isolation` of train, evaluate and deploy), and each key that is a run
 /// parameter of one of the section's actor types, which goes to those. `train.replicas` may be `auto`, which is the
-/// default: one for each of `cores`, but no more than `train.shards`.
-runtime::ShortForm pipeline_short_form(std::uint32_t cores, SectionsCheck check = {});
+/// default: one for each of `cores`, or of `gpus` where these compute the job, but no more than `train.shards`. Trainers on
+/// GPUs have a process each unless `isolation` is said.
+runtime::ShortForm pipeline_short_form(std::uint32_t cores, SectionsCheck check = {},
+                                       std::uint32_t gpus = 0);
 
 }  // namespace troupe::actors

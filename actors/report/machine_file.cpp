@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/base/error.hpp"
+#include "serialization/sha256.hpp"
 
 namespace troupe::actors {
 namespace {
@@ -16,6 +17,21 @@ using Json = nlohmann::json;
 constexpr std::uint64_t most_bytes = std::uint64_t{1} << 20;
 
 }  // namespace
+
+std::optional<serialization::Xxh3Digest> probe_in(const MachineFacts& facts) {
+  for (const auto& [key, value] : facts) {
+    if (key != probe_fact) continue;
+    serialization::Xxh3Digest probe{};
+    serialization::from_hex(value, probe, "probe");
+    return probe;
+  }
+  return {};
+}
+
+MachineFacts with_probe(MachineFacts facts, const serialization::Xxh3Digest& probe) {
+  facts.push_back({probe_fact, serialization::to_hex(probe)});
+  return facts;
+}
 
 std::string machine_json(const MachineFacts& facts) {
   Json machine = Json::object();
@@ -46,7 +62,7 @@ std::string machine_difference(const MachineFacts& was, const MachineFacts& is) 
   for (const auto& [key, values] : facts) {
     const auto& [then, now] = values;
     if (then == now || key.starts_with(new_machine_fact)) continue;
-    if (key == "probe" && (then.empty() || now.empty())) continue;
+    if (key == probe_fact && (then.empty() || now.empty())) continue;
     text += (text.empty() ? "" : "; ") + key + ' ' + (then.empty() ? "absent" : then) + ", here " +
             (now.empty() ? "absent" : now);
   }

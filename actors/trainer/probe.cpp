@@ -134,9 +134,11 @@ Xxh3Digest probe(const TrainingJob& job, gpu::Device& device) {
     }
     hash.update({inputs[0], rows * feature_bytes});
   };
+  const auto state = gpu::allocate_host(small.layout().slot_bytes);
+  const std::span<std::byte> in_host{state->data(), small.layout().slot_bytes};
   for (const std::uint64_t step : {std::uint64_t{0}, job.steps() / 2}) {
-    const std::vector<std::byte> state{small.state().begin(), small.state().end()};
-    small.restore(step, state);
+    small.read_state(in_host);
+    small.restore(step, in_host);
     try {
       add(hash, small.step(source).loss);
     } catch (const Error&
@@ -145,7 +147,8 @@ Xxh3Digest probe(const TrainingJob& job, gpu::Device& device) {
       hash.update(std::as_bytes(std::span{std::string_view{error.what()}}));
     }
   }
-  const serialization::SlotTensors tensors{small.layout(), small.state()};
+  small.read_state(in_host);
+  const serialization::SlotTensors tensors{small.layout(), in_host};
   for (const serialization::NamedTensorView& tensor : tensors.views()) hash.update(tensor.bytes);
   return hash.finish();
 }

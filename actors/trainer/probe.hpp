@@ -12,7 +12,7 @@ class TrainingJob;
 
 /// What a machine makes of a job in small (JOB-6): rows that are drawn from the job's seed go through its transforms, the
 /// plan for the shape of its shards, the tree's addition, its schedule and its optimizer, in one step at its start and
-/// one in its middle. Machines that give one hash may share the job; another hash means other bits.
+/// one in its middle, on a device of its kind. Machines that give one hash may share the job; another hash means other bits.
 ///
 /// A pure function of the job, the device's kernels and the mathematics. Costs four shards, two updates and the making
 /// of a plan. For one thread.

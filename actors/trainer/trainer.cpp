@@ -4,21 +4,21 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "actors/job/membership.hpp"
 #include "actors/job/training_job.hpp"
-#include "actors/trainer/probe.hpp"
-#include "actors/trainer/shard_runner.hpp"
+#include "actors/trainer/job_device.hpp"
+#include "actors/trainer/shard_batches.hpp"
+#include "actors/trainer/shard_worker.hpp"
+#include "actors/trainer/solo_training.hpp"
 #include "actors/versions/version_slots.hpp"
-#include "gpu/cpu_device.hpp"
+#include "gpu/device.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
@@ -29,7 +29,6 @@
 #include "runtime/telemetry/log.hpp"
 #include "serialization/frame_reader.hpp"
 #include "serialization/make_frame.hpp"
-#include "serialization/schema/data.capnp.h"
 #include "serialization/schema/training.capnp.h"
 
 namespace troupe::actors {
@@ -52,6 +51,8 @@ class Trainer final : public Actor {
         prefetch_{static_cast<std::uint64_t>(with.integer("prefetch"))},
         backup_after_{with.duration("backup_after")},
         loader_{with.text("loader")},
+        gpu_{gpu_of(context, with)},
+        batches_{context, [this] { advance(); }},
         membership_{context, with.text("coordinator"), "trainer"} {
     look();
   }
@@ -66,36 +67,24 @@ class Trainer final : public Actor {
   }
 
  private:
-  /// A shard's inputs, from when they are asked for.
-  struct Batch {
-    bool here = false;
-    Frame frame;  // owns the inputs
-    ShardInputs inputs;
-  };
   struct Sent {
     Frame sum;
     bool heard = false;
-  };
-  /// What is summed up and sent as one: shards of a step that are a node of the canonical tree.
-  struct Part {
-    std::uint64_t step = 0;
-    Subtree node;
-    friend bool operator<(const Part& a, const Part& b) {
-      return std::tie(a.step, a.node.first, a.node.count) <
-             std::tie(b.step, b.node.first, b.node.count);
-    }
   };
   /// A sum, and how long it took; empty if the part is not wanted any more.
   struct Computed {
     Frame sum;
     Duration took{};
   };
-  /// What lives on the executor's thread.
-  struct Worker {
-    std::shared_ptr<const TrainingJob> job;
-    std::unique_ptr<gpu::Device> device;
-    std::unique_ptr<ShardRunner> runner;
-  };
+  /// Trainers of a group have a GPU each, as far as there are enough.
+  static GpuOptions gpu_of(const Context& context, const Parameters& with) {
+    GpuOptions gpu;
+    gpu.plan_cache = with.text("plan_cache");
+    if (gpu.plan_cache == "auto") gpu.plan_cache = default_plan_cache();
+    const std::int64_t index = with.integer("gpu");
+    gpu.index = index >= 0 ? static_cast<int>(index) : default_gpu(context.path(), visible_gpus());
+    return gpu;
+  }
 
   void hear_plan(const Frame& frame) {
     std::string text, memory, aggregator;
@@ -104,14 +93,14 @@ class Trainer final : public Actor {
       text = head.getJob();
       memory = head.getMemory();
       aggregator = head.getAggregator();
+      data_ = loader_.empty() ? std::string{head.getData()} : std::string{};
       for (const auto loader : head.getLoaders()) loaders.emplace_back(loader);
       generation_ = 0;  // of another coordinator
       hear_lease(head.getLease());
       admitted_ = head.getAdmitted();
     });
-    loaders_.clear();
     if (!loader_.empty()) loaders = {loader_};
-    for (const std::string& loader : loaders) loaders_.push_back(context_.ref(loader));
+    batches_.set_loaders(loaders);
     if (text.empty()) {  // nothing to do any more
       forget_job();
       return;
@@ -119,6 +108,7 @@ class Trainer final : public Actor {
     if (!job_ || job_->text() != text) {
       forget_job();
       job_ = std::make_shared<TrainingJob>(text);
+      batches_.begin(job_);
       memory_ = context_.memory(memory);
     }
     if (!admitted_) return show_probe();
@@ -137,18 +127,54 @@ class Trainer final : public Actor {
 
   /// The coordinator leases shards to those alone whose machine computes the job's bits (JOB-6).
   void show_probe() {
+    struct Probed {
+      JobMachine machine;
+      bool is_cpu;
+      std::string why_not;
+    };
     context_.executor({.name = "shards"})
         .run_as(
-            "probe", [job = job_] { return probe_here(*job); },
-            [this, job = job_](const serialization::Xxh3Digest& probe) {
-              if (job == job_) membership_.show(job->id(), probe);
-            });
+            "probe",
+            [worker = worker()]() -> Probed {
+              JobDevice& device = worker->device();
+              JobMachine machine = machine_of(*worker->job(), device);
+              // Want of memory has to show before step 0.
+              if (!device.is_cpu) worker->resident();
+              return {std::move(machine), device.is_cpu, device.why_not};
+            },
+            [this, job = job_](Probed probed) {
+              if (job != job_) return;
+              if (!probed.why_not.empty())
+                context_.log().info("computed by the CPU", {{"why", probed.why_not}});
+              on_device_ = !probed.is_cpu;
+              membership_.show(job->id(), probed.machine.probe, std::move(probed.machine.facts));
+            },
+            [this, job = job_](const std::exception_ptr& thrown) { show_fault(job, thrown); });
+  }
+
+  /// That this machine cannot compute the job is the coordinator's to judge: another one may.
+  void show_fault(const std::shared_ptr<const TrainingJob>& job, const std::exception_ptr& thrown) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::exhausted) throw;
+      if (job == job_)
+        membership_.show_fault(job->id(), one_line(error.what()),
+                               error.code() == ErrorCode::exhausted);
+    }
+  }
+
+  const std::shared_ptr<ShardWorker>& worker() {
+    if (!worker_ || worker_->job() != job_) worker_ = std::make_shared<ShardWorker>(job_, gpu_);
+    return worker_;
   }
 
   void forget_job() {
+    end_solo();
+    on_device_ = false;
     job_.reset();
     slots_.reset();
-    batches_.clear();
+    batches_.begin({});
     sent_.clear();
     extra_.reset();
     step_ = 0;
@@ -188,10 +214,67 @@ class Trainer final : public Actor {
     if (!slots_) return;
     const auto newest = slots_->newest();
     if (!newest) return;
+    if (train_alone()) return;
     if (*newest != step_ || !begun_) begin_step(*newest);
     if (step_ >= job_->steps()) return;
     prefetch();
     if (!busy_) compute_next();
+  }
+
+  /// Whether the job is this one's alone, on a device that can then keep the versions.
+  bool is_alone() const {
+    return on_device_ && lease_.first == 0 && lease_.count == job_->shards() && every_ == 1 &&
+           job_->train().staleness == 0;
+  }
+
+  /// @return whether the job's steps are solo_'s
+  bool train_alone() {
+    if (const auto solo = solo_) {
+      is_alone() ? solo->advance() : solo->leave();
+      return true;
+    }
+    if (!is_alone() || busy_ || !batches_.has_loaders()) return false;
+    sent_.clear();
+    begun_ = false;
+    solo_ = std::make_shared<SoloTraining>(
+        context_, SoloOptions{worker(), *slots_, memory_, prefetch_, data_}, batches_,
+        SoloTraining::Listener{
+            [this, job = job_->id()](std::uint64_t version) { tell_version(job, version); },
+            [this, job = job_->id()](const std::string& reason) { tell_failure(job, reason); },
+            [this] {
+              end_solo();
+              advance();
+            }});
+    const auto solo = solo_;
+    solo->advance();
+    return true;
+  }
+
+  void end_solo() {
+    if (!solo_) return;
+    solo_->end();
+    solo_.reset();
+    context_.executor({.name = "shards"})
+        .run([worker = worker_] { worker->drop_resident(); }, [] {});
+  }
+
+  void tell_version(std::uint64_t job, std::uint64_t version) {
+    if (!membership_.coordinator()) return;
+    context_.tell<wire::VersionReady>(membership_.coordinator(),
+                                      make_frame<wire::VersionReady>([&](auto head) {
+                                        head.setJob(job);
+                                        head.setVersion(version);
+                                      }));
+  }
+
+  void tell_failure(std::uint64_t job, const std::string& reason) {
+    context_.log().error(reason);
+    if (!membership_.coordinator()) return;
+    context_.tell<wire::JobFailed>(membership_.coordinator(),
+                                   make_frame<wire::JobFailed>([&](auto head) {
+                                     head.setJob(job);
+                                     head.setReason(reason);
+                                   }));
   }
 
   void begin_step(std::uint64_t step) {
@@ -200,7 +283,7 @@ class Trainer final : public Actor {
     std::erase_if(sent_, [this](const auto& item) { return item.first.step < step_; });
     extra_.reset();
     asked_for_work_ = false;
-    std::erase_if(batches_, [this](const auto& item) { return item.first.first < step_; });
+    batches_.forget_before(step_);
   }
 
   bool leased(std::uint64_t step) const { return step % every_ == turn_; }
@@ -210,8 +293,8 @@ class Trainer final : public Actor {
   }
 
   /// What may be computed now, in order.
-  std::vector<Part> parts() const {
-    std::vector<Part> result;
+  std::vector<StepPart> parts() const {
+    std::vector<StepPart> result;
     if (extra_) result.push_back({step_, *extra_});
     if (lease_.count == 0 || lease_.first + lease_.count > job_->shards()) return result;
     const std::vector<Subtree> nodes = maximal_subtrees(lease_, job_->shards());
@@ -223,81 +306,21 @@ class Trainer final : public Actor {
   }
 
   void prefetch() {
-    for (const Part& part : parts()) want(part.step, part.node);
+    for (const StepPart& part : parts()) batches_.want(part);
     std::uint64_t left = prefetch_;
     for (std::uint64_t step = window_end(); left > 0 && step < job_->steps(); ++step) {
       if (!leased(step)) continue;
-      want(step, lease_);
+      batches_.want({step, lease_});
       --left;
     }
   }
 
-  void want(std::uint64_t step, Subtree shards) {
-    if (loaders_.empty()) return;
-    for (std::uint32_t s = shards.first; s < shards.first + shards.count; ++s) {
-      if (batches_.try_emplace({step, s}).second) load(step, s);
-    }
-  }
-
-  void load(std::uint64_t step, std::uint32_t shard) {
-    const Ref& from = loaders_[(step * job_->shards() + shard) % loaders_.size()];
-    const std::uint64_t job = job_->id();
-    context_.ask<wire::LoadShard>(
-        from, make_frame<wire::LoadShard>([&](auto head) {
-          head.setFirstPosition(job_->first_position(step, shard));
-          head.setRows(job_->shard_rows());
-        }),
-        answer_within, [this, job, step, shard](const Answer& answer) {
-          const auto at = batches_.find({step, shard});
-          if (!job_ || job_->id() != job || at == batches_.end()) return;
-          if (answer.ok()) {
-            take(at->second, answer.frame(), job_->first_position(step, shard));
-            advance();
-          } else {
-            context_.log().debug(
-                "no batch", {{"step", step}, {"shard", shard}, {"why", answer.failure().text}});
-            context_.after(try_again_after, [this, step, shard] {
-              const auto waiting = batches_.find({step, shard});
-              if (waiting == batches_.end() || waiting->second.here) return;
-              if (loaders_.empty()) {
-                batches_.erase(waiting);  // asked for anew when there is a loader
-              } else {
-                load(step, shard);
-              }
-            });
-          }
-        });
-  }
-
-  static void take(Batch& batch, const Frame& frame, std::uint64_t position) {
-    Batch read;
-    read.frame = frame;
-    read_head<wire::LoadedShard>(frame, [&](wire::LoadedShard::Reader head) {
-      const auto digest = head.getDigest();
-      if (head.getFirstPosition() != position || digest.size() != sizeof(ShardDigest))
-        throw serialization::MalformedFrame{"loaded shard: another one than was asked for"};
-      std::memcpy(read.inputs.digest.data(), digest.begin(), sizeof(ShardDigest));
-    });
-    for (std::size_t i = 0; i < frame.payload_count(); ++i)
-      read.inputs.inputs.push_back(frame.payload(i));
-    read.here = true;
-    batch = std::move(read);
-  }
-
-  bool ready(const Part& part) const {
-    for (std::uint32_t s = part.node.first; s < part.node.first + part.node.count; ++s) {
-      const auto at = batches_.find({part.step, s});
-      if (at == batches_.end() || !at->second.here) return false;
-    }
-    return true;
-  }
-
   void compute_next() {
     bool all_sent = true;
-    for (const Part& part : parts()) {
+    for (const StepPart& part : parts()) {
       if (sent_.contains(part)) continue;
       all_sent = false;
-      if (ready(part)) return compute(part);
+      if (batches_.ready(part)) return compute(part);
     }
     if (all_sent && !asked_for_work_) {
       asked_for_work_ = true;
@@ -308,38 +331,24 @@ class Trainer final : public Actor {
     }
   }
 
-  void compute(const Part& part) {
+  void compute(const StepPart& part) {
     busy_ = true;
     const std::uint64_t step = part.step;
     const Subtree node = part.node;
-    std::vector<ShardInputs> inputs;
-    std::vector<Frame> owners;
-    for (std::uint32_t s = node.first; s < node.first + node.count; ++s) {
-      const Batch& batch = batches_.at({step, s});
-      inputs.push_back(batch.inputs);
-      owners.push_back(batch.frame);
-    }
-    if (!worker_ || worker_->job != job_) {
-      worker_ = std::make_shared<Worker>();
-      worker_->job = job_;
-    }
     // The memory is captured, since the version lies in it.
     context_.executor({.name = "shards"})
         .run_as(
             "shards of step " + std::to_string(step),
-            [worker = worker_, slots = *slots_, memory = memory_, step, node,
-             inputs = std::move(inputs), owners = std::move(owners)]() mutable -> Computed {
-              if (!worker->runner) {
-                worker->device =
-                    gpu::make_cpu_device({.threads = worker->job->spec().threads_per_shard});
-                worker->runner = std::make_unique<ShardRunner>(worker->job, *worker->device);
-              }
+            [worker = worker(), slots = *slots_, memory = memory_, step, node,
+             inputs = batches_.inputs(part)]() mutable -> Computed {
+              worker->drop_resident();  // the versions are others' as well
               const auto held = slots.hold_newest();
               if (!held || held->version() > step ||  // the step is past
-                  step - held->version() > worker->job->train().staleness)
+                  step - held->version() > worker->job()->train().staleness)
                 return {};
               const auto began = std::chrono::steady_clock::now();
-              Frame sum = worker->runner->sum(step, node, inputs, held->version(), held->state());
+              Frame sum =
+                  worker->runner().sum(step, node, inputs.shards, held->version(), held->state());
               return {std::move(sum), std::chrono::steady_clock::now() - began};
             },
             [this, job = job_->id(), part](Computed computed) {
@@ -370,7 +379,7 @@ class Trainer final : public Actor {
                               }));
   }
 
-  void send(const Part& part) {
+  void send(const StepPart& part) {
     const std::uint64_t job = job_->id();
     context_.ask<wire::PartialSum>(aggregator_, sent_.at(part).sum, answer_within,
                                    [this, job, part](const Answer& answer) {
@@ -421,14 +430,18 @@ class Trainer final : public Actor {
   const std::uint64_t prefetch_;
   const Duration backup_after_;
   const std::string loader_;
-  std::vector<Ref> loaders_;
+  const GpuOptions gpu_;
+  std::string
+      data_;  // the folder of prepared data that batches may be made of here; empty: only loaders make them
   Ref aggregator_;
   std::uint64_t aggregator_watch_ = 0;
 
   std::shared_ptr<const TrainingJob> job_;
   std::shared_ptr<SharedMemory> memory_;
   std::optional<VersionSlots> slots_;
-  std::shared_ptr<Worker> worker_;
+  std::shared_ptr<ShardWorker> worker_;
+  bool on_device_ = false;  // with memory of its own
+  std::shared_ptr<SoloTraining> solo_;
   std::uint64_t generation_ = 0;
   Subtree lease_;  // a range, not always a node, of steps with step % every_ == turn_
   std::uint64_t every_ = 1, turn_ = 0;
@@ -438,8 +451,8 @@ class Trainer final : public Actor {
   std::uint64_t step_ = 0;
   bool busy_ = false;
   bool asked_for_work_ = false;
-  std::map<std::pair<std::uint64_t, std::uint32_t>, Batch> batches_;  // by step and shard
-  std::map<Part, Sent> sent_;                                         // of this step and later ones
+  ShardBatches batches_;
+  std::map<StepPart, Sent> sent_;  // of this step and later ones
   TimePoint pace_told_at_{};
   std::uint64_t paced_shards_ = 0;  // since then
   Duration paced_{};                // that they took
@@ -470,7 +483,17 @@ void add_trainer_type(Registry& registry) {
   type.name = "trainer";
   type.help = "Computes the gradients of the shards that it is leased.";
   type.origin = "built-in";
-  type.parameters = {coordinator, loader, prefetch, backup_after};
+  ParameterSchema gpu{"gpu", ParameterType::integer,
+                      "Which GPU, from 0, where the job is computed by GPUs; -1: the one of its "
+                      "number in its group, round about."};
+  gpu.default_value = ParameterValue{std::int64_t{-1}};
+  gpu.minimum = -1;
+  gpu.maximum = 1023;
+  ParameterSchema plan_cache{
+      "plan_cache", ParameterType::text,
+      "A folder for plans that were built for a GPU; auto: in the user's cache; empty: none."};
+  plan_cache.default_value = ParameterValue{std::string{"auto"}};
+  type.parameters = {coordinator, loader, prefetch, backup_after, gpu, plan_cache};
   type.make = [](Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
     return std::make_unique<Trainer>(context, with);
   };

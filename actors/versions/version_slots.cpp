@@ -93,13 +93,15 @@ std::uint64_t read_version(std::uint64_t word) {
   return (word >> 22U) - 1;
 }
 
+bool has_ended(std::uint64_t process) {
+  return ::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH;
+}
+
 /// Readers whose process has ended read no more.
 void release_dead(Header& head) {
   for (Word& reader : head.reader) {
     std::uint64_t word = reader.load();
-    if (word == 0) continue;
-    const auto process = static_cast<pid_t>(word & process_mask);
-    if (::kill(process, 0) != 0 && errno == ESRCH) reader.compare_exchange_strong(word, 0);
+    if (word != 0 && has_ended(word & process_mask)) reader.compare_exchange_strong(word, 0);
   }
 }
 
@@ -230,11 +232,14 @@ std::optional<VersionSlots::Writing> VersionSlots::begin_write() {
       std::uint64_t word = head.slot[i].load();
       const std::uint64_t use = word & use_mask;
       if (use == valid_and_pinned || (use == valid && version_of(word) == kept)) continue;
-      // A thread of this process may still write to it; another process that wrote has ended.
-      if (use == writing && writer_of(word) == own_process()) continue;
+      // A thread of that process may still write to it.
+      if (use == writing && !has_ended(writer_of(word))) continue;
       if (!head.slot[i].compare_exchange_strong(word, mark)) continue;
       bool held = false;
       if (use == valid) {
+        // Another writer may have made it the newest meanwhile.
+        const auto left = newest();
+        held = !left || version_of(word) > *left;
         for (const Word& reader : head.reader) {
           const std::uint64_t reads = reader.load();
           held = held || (reads != 0 && read_version(reads) == version_of(word));

@@ -31,8 +31,8 @@ struct StepRecord {
 ///   is another one, which has ended, or his thread has let go of it (Writing's destructor).
 /// - SLOT-4: the record of step t is there before version t + 1 is valid, and stays until it was collected.
 ///
-/// A view, small to copy; the memory outlives it. Safe for one writer, one collector and any readers at once, in any
-/// processes.
+/// A view, small to copy; the memory outlives it. Safe for any writers, one collector and any readers at once, in any
+/// processes. Writers of one version write the same bits, as the job has no others.
 class VersionSlots {
  public:
   static constexpr std::uint32_t slots = 12;

@@ -29,12 +29,6 @@ CudaProgram::CudaProgram(int device, Memory& memory, std::size_t arena_bytes, bo
       graphs_{graphs},
       arena_{memory.allocate(arena_bytes, "the activations of a plan")} {}
 
-CudaProgram::~CudaProgram() {
-  for (const auto& recording : recordings_) {
-    if (recording->graph != nullptr) cudaGraphExecDestroy(recording->graph);
-  }
-}
-
 void CudaProgram::append(const Instruction& instruction, std::unique_ptr<Node> node) {
   operands_.append(instruction, arena_->size_bytes());
   const auto* const signal = std::get_if<Signal>(&instruction.operation);
@@ -55,21 +49,38 @@ void CudaProgram::run(Stream& stream, const Bindings& bindings, SignalListener* 
   operands_.check(bindings);
   check(cudaSetDevice(device_), "cudaSetDevice");
   auto& on = static_cast<CudaStream&>(stream);
+  if (on.recording()) return run_recorded(on, bindings, listener);
   take_batches(bindings, on);
   make_key(bindings, listener);
   Recording& recording = recording_for_key(on);
   recording.last_used = ++runs_;
-  if (!graphs_ || runs_ == 1) {
+  if (!graphs_ || runs_ == 1 || bindings.stopwatch != nullptr) {
     enqueue(on, bindings, listener, recording, false);
     return;
   }
-  if (recording.graph == nullptr) capture(on, bindings, listener, recording);
-  check(cudaGraphLaunch(recording.graph, on.handle()), "cudaGraphLaunch");
+  if (recording.graph == nullptr) {
+    recording.graph = std::make_unique<CudaRecorded>(
+        on, [&] { enqueue(on, bindings, listener, recording, true); });
+  }
+  recording.graph->launch(on);
   for (const Step& step : steps_) {
     if (step.node == nullptr && step.bucket < bindings.events.size()) {
       static_cast<CudaEvent*>(bindings.events[step.bucket])->launched();
     }
   }
+}
+
+/// As part of what somebody else records, and launches: of its signals nobody would hear.
+void CudaProgram::run_recorded(CudaStream& stream, Bindings bindings,
+                               const SignalListener* listener) {
+  if (runs_ == 0 || listener != nullptr) {
+    throw Error{ErrorCode::bug,
+                "cuda program: expected a run before it is recorded, and no listener"};
+  }
+  bindings.events = {};
+  bindings.stopwatch = nullptr;
+  Recording part;
+  enqueue(stream, bindings, nullptr, part, true);
 }
 
 /// Places for the batches, as large as the rings' slots.
@@ -104,7 +115,6 @@ CudaProgram::Recording& CudaProgram::recording_for_key(CudaStream& stream) {
     const auto oldest =
         std::ranges::min_element(recordings_, {}, [](const auto& r) { return r->last_used; });
     stream.synchronize();  // it may still run
-    if ((*oldest)->graph != nullptr) cudaGraphExecDestroy((*oldest)->graph);
     *oldest = std::make_unique<Recording>();
     std::swap(*oldest, recordings_.back());
   }
@@ -140,6 +150,7 @@ void CudaProgram::enqueue(CudaStream& stream, const Bindings& bindings, SignalLi
     if (step.bucket < bindings.events.size()) {
       static_cast<CudaEvent*>(bindings.events[step.bucket])->record(stream.handle(), captured);
     }
+    if (bindings.stopwatch != nullptr) bindings.stopwatch->mark(stream);
     if (listener == nullptr) continue;
     if (signals == recording.hearings.size()) {
       recording.hearings.push_back(std::make_unique<Hearing>(Hearing{listener, step.bucket}));
@@ -147,24 +158,6 @@ void CudaProgram::enqueue(CudaStream& stream, const Bindings& bindings, SignalLi
     check(cudaLaunchHostFunc(stream.handle(), tell, recording.hearings[signals++].get()),
           "cudaLaunchHostFunc");
   }
-}
-
-void CudaProgram::capture(CudaStream& stream, const Bindings& bindings, SignalListener* listener,
-                          Recording& recording) {
-  check(cudaStreamBeginCapture(stream.handle(), cudaStreamCaptureModeThreadLocal),
-        "cudaStreamBeginCapture");
-  cudaGraph_t graph = nullptr;
-  try {
-    enqueue(stream, bindings, listener, recording, true);
-  } catch (...) {
-    cudaStreamEndCapture(stream.handle(), &graph);
-    if (graph != nullptr) cudaGraphDestroy(graph);
-    throw;
-  }
-  check(cudaStreamEndCapture(stream.handle(), &graph), "cudaStreamEndCapture");
-  const cudaError_t status = cudaGraphInstantiate(&recording.graph, graph, 0);
-  cudaGraphDestroy(graph);
-  check(status, "cudaGraphInstantiate");
 }
 
 }  // namespace troupe::gpu::cuda

@@ -9,6 +9,7 @@
 
 #include "gpu/cuda/memory.hpp"
 #include "gpu/cuda/node.hpp"
+#include "gpu/cuda/recorded.hpp"
 #include "gpu/cuda/stream.hpp"
 #include "gpu/device.hpp"
 #include "gpu/program_operands.hpp"
@@ -17,7 +18,7 @@ namespace troupe::gpu::cuda {
 
 /// Nodes in order. The first run enqueues each by itself, since kernels are loaded when they are first used; from the
 /// second on, what a run enqueues is recorded as a CUDA graph, once for each set of bindings, and launched as a whole.
-/// Batches are copied from the slot that StepState names to a place of the program's, so that a graph stays good.
+/// In a stream that is being recorded a run becomes part of that, without its signals. Batches are copied from the slot that StepState names to a place of the program's, so that a graph stays good.
 class CudaProgram final : public Program {
  public:
   /// How many sets of bindings are remembered; the one that was used longest ago makes room.
@@ -25,7 +26,6 @@ class CudaProgram final : public Program {
 
   /// @param graphs  false: nothing is recorded
   CudaProgram(int device, Memory& memory, std::size_t arena_bytes, bool graphs);
-  ~CudaProgram() override;
 
   /// `node` is null for a Signal. @throws Error as ProgramOperands::append does.
   void append(const Instruction& instruction, std::unique_ptr<Node> node);
@@ -49,20 +49,19 @@ class CudaProgram final : public Program {
     std::vector<std::uintptr_t> key;
     std::vector<std::unique_ptr<Hearing>>
         hearings;  ///< by signal, for as long as the GPU may call back
-    cudaGraphExec_t graph = nullptr;
+    std::unique_ptr<CudaRecorded> graph;
     std::uint64_t last_used = 0;
   };
 
   /// What a stream calls at a signal, from a thread of CUDA's.
   static void CUDART_CB tell(void* hearing);
+  void run_recorded(CudaStream& stream, Bindings bindings, const SignalListener* listener);
   void make_key(const Bindings& bindings, SignalListener* listener);
   Recording& recording_for_key(CudaStream& stream);
   void take_batches(const Bindings& bindings, CudaStream& stream);
   void* address(const Operand& operand, const Bindings& bindings) const;
   void enqueue(CudaStream& stream, const Bindings& bindings, SignalListener* listener,
                Recording& recording, bool captured);
-  void capture(CudaStream& stream, const Bindings& bindings, SignalListener* listener,
-               Recording& recording);
 
   int device_;
   Memory& memory_;

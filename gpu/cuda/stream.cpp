@@ -75,6 +75,18 @@ void CudaStream::copy(std::byte* to, const std::byte* from, std::size_t bytes) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_), "cudaMemcpyAsync");
 }
 
+void CudaStream::begin_recording() {
+  check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal),
+        "cudaStreamBeginCapture");
+  recording_ = true;
+}
+
+cudaGraph_t CudaStream::end_recording() {
+  recording_ = false;
+  cudaGraph_t graph = nullptr;
+  return cudaStreamEndCapture(stream_, &graph) == cudaSuccess ? graph : nullptr;
+}
+
 void CudaStream::synchronize() {
   check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
 }

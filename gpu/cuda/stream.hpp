@@ -55,8 +55,14 @@ class CudaStream final : public Stream {
 
   cudaStream_t handle() const { return stream_; }
 
+  /// From here on what is enqueued becomes a graph instead, which end_recording() gives; null if that failed.
+  void begin_recording();
+  cudaGraph_t end_recording();
+  bool recording() const override { return recording_; }
+
  private:
   cudaStream_t stream_ = nullptr;
+  bool recording_ = false;
 };
 
 }  // namespace troupe::gpu::cuda

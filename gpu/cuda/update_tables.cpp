@@ -82,6 +82,7 @@ std::vector<std::byte> UpdateTables::contents() const {
   put(contents, pieces_offset_bytes_, pieces_);
   put(contents, blocks_offset_bytes_, blocks_);
   put(contents, statistics_offset_bytes_, statistics_);
+  put(contents, result_offset_bytes_, std::vector<UpdateResult>(1));
   return contents;
 }
 
@@ -110,6 +111,11 @@ std::string UpdateTables::not_finite(const UpdateResult& result) const {
     return layout_.parameters[result.first_not_finite].name;
   }
   return result.loss_is_finite != 0 ? "" : "loss";
+}
+
+bool UpdateTables::stayed_finite(const UpdateResult& result) {
+  return result.first_not_finite == UpdateResult::none && result.loss_is_finite != 0 &&
+         result.earlier_not_finite == 0;
 }
 
 UpdateMemory UpdateTables::memory_at(std::byte* memory) const {

@@ -21,7 +21,7 @@ class UpdateTables {
   UpdateTables(const nn::StateLayout& layout, const nn::OptimizerSpec& optimizer);
 
   std::size_t bytes() const { return bytes_; }
-  /// The tables, with zeros for what the kernels write.
+  /// The tables, and what the kernels write, as it is before the first update.
   std::vector<std::byte> contents() const;
 
   /// As Updater::prepare and Updater::update, with device addresses in `bindings` (but buckets is a span of the host's).
@@ -34,6 +34,8 @@ class UpdateTables {
   std::size_t result_offset_bytes() const { return result_offset_bytes_; }
   /// As Updater::not_finite.
   std::string not_finite(const UpdateResult& result) const;
+  /// As Updater::stayed_finite.
+  static bool stayed_finite(const UpdateResult& result);
 
  private:
   UpdateMemory memory_at(std::byte* memory) const;

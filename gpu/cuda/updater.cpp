@@ -1,5 +1,6 @@
 #include "gpu/cuda/updater.hpp"
 
+#include <cstring>
 #include <vector>
 
 #include "gpu/cuda/status.hpp"
@@ -16,6 +17,8 @@ CudaUpdater::CudaUpdater(int device, Memory& memory, const nn::StateLayout& layo
   const std::vector<std::byte> contents = tables_.contents();
   check(cudaMemcpy(memory_->data(), contents.data(), contents.size(), cudaMemcpyHostToDevice),
         "cudaMemcpy");
+  const UpdateResult before;
+  std::memcpy(result_->data(), &before, sizeof before);
 }
 
 void CudaUpdater::prepare(Stream& stream, const UpdateBindings& bindings) {
@@ -33,6 +36,10 @@ void CudaUpdater::update(Stream& stream, const UpdateBindings& bindings, std::si
 
 std::string CudaUpdater::not_finite() const {
   return tables_.not_finite(*reinterpret_cast<const UpdateResult*>(result_->data()));
+}
+
+bool CudaUpdater::stayed_finite() const {
+  return UpdateTables::stayed_finite(*reinterpret_cast<const UpdateResult*>(result_->data()));
 }
 
 }  // namespace troupe::gpu::cuda

@@ -20,6 +20,7 @@ class CudaUpdater final : public Updater {
   void update(Stream& stream, const UpdateBindings& bindings, std::size_t begin,
               std::size_t end) override;
   std::string not_finite() const override;
+  bool stayed_finite() const override;
 
  private:
   int device_;

@@ -70,6 +70,16 @@ LocalJob::LocalJob(const Graph& graph, Device& device, const JobSpec& spec)
   }
 }
 
+void LocalJob::read_state(std::span<std::byte> to) {
+  if (to.size() != layout_.slot_bytes) {
+    throw Error{ErrorCode::bug, "job: expected room for a state of " +
+                                    std::to_string(layout_.slot_bytes) + " bytes, got " +
+                                    std::to_string(to.size())};
+  }
+  stream_->copy(to.data(), slots_[newest_]->data(), to.size());
+  stream_->synchronize();
+}
+
 void LocalJob::restore(std::uint64_t next_step, std::span<const std::byte> state) {
   if (state.size() != layout_.slot_bytes) {
     throw Error{ErrorCode::bad_input, "job: expected a state of " +

@@ -55,6 +55,8 @@ class LocalJob {
   std::uint64_t next_step() const { return next_step_; }
   /// The newest version, in the layout's order. In the device's memory.
   std::span<const std::byte> state() const { return {slots_[newest_]->data(), layout_.slot_bytes}; }
+  /// The same, copied to host memory of its size.
+  void read_state(std::span<std::byte> to);
   /// Goes on from a version that was saved. @throws Error bad_input if its size is not the layout's.
   void restore(std::uint64_t next_step, std::span<const std::byte> state);
 

@@ -24,7 +24,9 @@ ShardReduction::ShardReduction(Device& device, const StateLayout& layout, std::u
       layout_{layout},
       allocate_{std::move(allocate)},
       tree_{shards},
-      held_(shards, none) {}
+      held_(shards, none) {
+  chain_.reserve(most_terms);
+}
 
 ShardReduction::Buffers ShardReduction::acquire() {
   if (free_.empty()) allocate_set();
@@ -48,26 +50,48 @@ ShardReduction::Arrival ShardReduction::complete(Stream& stream, std::uint32_t s
     set_free(buffers.set);
     return arrival;
   }
-  held_[shard] = buffers.set;
-  sets_[buffers.set].use = Use::held;
-  if (outcome.additions.empty()) return Arrival::added;
+  join(shard, buffers.set, outcome.additions, chain_);
+  if (chain_.size() > 1) add(stream, chain_);
+  return Arrival::added;
+}
 
-  // Each addition joins a sum that has waited to the one before it. Which of the two is the left one does not
-  // matter to the bits, so all of them are one chain, the latest sum first.
-  std::array<std::uint32_t, most_terms> terms;
-  std::size_t at = outcome.additions.size() + 1;
-  const std::span chain{terms.data(), at};
-  chain[--at] = std::exchange(held_[shard], none);
+ShardReduction::Additions ShardReduction::take(std::uint32_t shard, const Buffers& buffers) {
+  check_out(buffers);
+  const ShardTree::Outcome outcome = tree_.add({shard, 1});
+  if (outcome.arrival != ShardTree::Arrival::fresh)
+    throw Error{ErrorCode::bug, "reduction: expected a shard that has not come, got shard " +
+                                    std::to_string(shard)};
+  Additions additions;
+  join(shard, buffers.set, outcome.additions, additions.sets);
+  return additions;
+}
+
+/// Each addition joins a sum that has waited to the one before it. Which of the two is the left one does not matter to the
+/// bits, so all of them are one chain, the latest sum first.
+void ShardReduction::join(std::uint32_t shard, std::uint32_t set,
+                          std::span<const Addition> additions, std::vector<std::uint32_t>& chain) {
+  sets_[set].use = Use::held;
+  chain.assign(additions.size() + 1, none);
+  std::size_t at = chain.size();
+  chain[--at] = set;
+  held_[shard] = none;
   std::uint32_t joined = shard;
-  for (const Addition& addition : outcome.additions) {
+  for (const Addition& addition : additions) {
     const std::uint32_t left = addition.left.first, right = addition.right.first;
     chain[--at] = std::exchange(held_[joined == left ? right : left], none);
     joined = left;
   }
-  add(stream, chain);
   held_[joined] = chain.front();
-  for (const std::uint32_t set : chain.subspan(1)) set_free(set);
-  return Arrival::added;
+  for (const std::uint32_t freed : std::span{chain}.subspan(1)) set_free(freed);
+}
+
+void ShardReduction::add_bucket(Stream& stream, const Additions& additions, std::size_t bucket) {
+  const Bucket& part = layout_.buckets[bucket];
+  add_part(stream, additions.sets, DType::f32, part.begin * sizeof(float), part.end - part.begin);
+}
+
+void ShardReduction::add_sums(Stream& stream, const Additions& additions) {
+  add_sums(stream, additions.sets);
 }
 
 ShardReduction::Buffers ShardReduction::result() const {
@@ -115,21 +139,27 @@ void ShardReduction::check_out(const Buffers& buffers) const {
 
 /// The first of `terms` becomes the sum.
 void ShardReduction::add(Stream& stream, std::span<const std::uint32_t> terms) {
-  std::array<const std::byte*, most_terms> pointers;
-  const auto add_part = [&](DType dtype, std::size_t offset_bytes, std::size_t elements) {
-    if (elements == 0) return;
-    for (std::size_t i = 0; i < terms.size(); ++i) {
-      pointers[i] = sets_[terms[i]].storage->data() + offset_bytes;
-    }
-    device_.add_chain(stream, dtype, std::span{pointers}.first(terms.size()),
-                      sets_[terms.front()].storage->data() + offset_bytes, elements);
-  };
+  add_part(stream, terms, DType::f32, 0, layout_.parameter_elements);
+  add_sums(stream, terms);
+}
+
+void ShardReduction::add_sums(Stream& stream, std::span<const std::uint32_t> terms) {
   const std::size_t sums = layout_.parameter_elements * sizeof(float);
-  add_part(DType::f32, 0, layout_.parameter_elements);
-  add_part(DType::f64, sums + StateLayout::loss_offset_bytes, 1);
-  add_part(DType::i64, sums + StateLayout::rows_offset_bytes, 1);
-  add_part(DType::f64, sums + StateLayout::moments_begin_bytes,
+  add_part(stream, terms, DType::f64, sums + StateLayout::loss_offset_bytes, 1);
+  add_part(stream, terms, DType::i64, sums + StateLayout::rows_offset_bytes, 1);
+  add_part(stream, terms, DType::f64, sums + StateLayout::moments_begin_bytes,
            (layout_.sums_bytes - StateLayout::moments_begin_bytes) / sizeof(double));
+}
+
+void ShardReduction::add_part(Stream& stream, std::span<const std::uint32_t> terms, DType dtype,
+                              std::size_t offset_bytes, std::size_t elements) {
+  if (elements == 0 || terms.size() < 2) return;
+  std::array<const std::byte*, most_terms> pointers;
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    pointers[i] = sets_[terms[i]].storage->data() + offset_bytes;
+  }
+  device_.add_chain(stream, dtype, std::span{pointers}.first(terms.size()),
+                    sets_[terms.front()].storage->data() + offset_bytes, elements);
 }
 
 ShardReduction::Arrival ShardReduction::compare(Stream& stream, std::uint32_t shard,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gpu/device.hpp"
+#include "gpu/dtype.hpp"
 #include "gpu/nn/state_layout.hpp"
 #include "gpu/tensor.hpp"
 #include "runtime/base/shard_tree.hpp"
@@ -57,6 +58,16 @@ class ShardReduction {
   /// changed then.
   Arrival complete(Stream& stream, std::uint32_t shard, const Buffers& buffers);
 
+  /// The additions that a shard has made possible, not yet enqueued.
+  struct Additions {
+    std::vector<std::uint32_t> sets;  ///< the first becomes the sum
+  };
+  /// As complete(), but that the additions are the caller's to enqueue, part by part as they can be: each bucket of `layout`
+  /// once, and the sums. The shard must be one that has not come. @throws Error as complete() does, and bug for one that has.
+  Additions take(std::uint32_t shard, const Buffers& buffers);
+  void add_bucket(Stream& stream, const Additions& additions, std::size_t bucket);
+  void add_sums(Stream& stream, const Additions& additions);
+
   /// Whether all shards have come, and where their sum lies once the stream has passed, until clear().
   bool finished() const { return tree_.complete(); }
   /// @throws Error bug unless finished().
@@ -81,7 +92,12 @@ class ShardReduction {
   void allocate_set();
   void set_free(std::uint32_t set);
   void check_out(const Buffers& buffers) const;
+  void join(std::uint32_t shard, std::uint32_t set, std::span<const Addition> additions,
+            std::vector<std::uint32_t>& chain);
   void add(Stream& stream, std::span<const std::uint32_t> terms);
+  void add_part(Stream& stream, std::span<const std::uint32_t> terms, DType dtype,
+                std::size_t offset_bytes, std::size_t elements);
+  void add_sums(Stream& stream, std::span<const std::uint32_t> terms);
   Arrival compare(Stream& stream, std::uint32_t shard, std::uint32_t set) const;
 
   Device& device_;
@@ -92,6 +108,7 @@ class ShardReduction {
   std::vector<std::uint32_t> free_;  // the last one was used last, and is likely to be in a cache
   std::vector<std::uint32_t>
       held_;  // by a subtree's first shard: the set that holds its sum, or none
+  std::vector<std::uint32_t> chain_;  // of the additions that are enqueued at once
 };
 
 }  // namespace troupe::gpu::nn

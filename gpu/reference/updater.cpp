@@ -68,6 +68,7 @@ class CpuUpdater final : public Updater {
   void prepare(Stream&, const UpdateBindings& bindings) override {
     const FloatEnvironment environment;
     nn::check_update_bindings(layout_, bindings);
+    stayed_finite_ = stayed_finite();
     first_not_finite_.store(none, std::memory_order_relaxed);
     const auto loss = load<double>(bindings.sums + nn::StateLayout::loss_offset_bytes);
     loss_is_finite_ = std::isfinite(loss);
@@ -98,6 +99,11 @@ class CpuUpdater final : public Updater {
     const std::uint32_t parameter = first_not_finite_.load(std::memory_order_relaxed);
     if (parameter != none) return layout_.parameters[parameter].name;
     return loss_is_finite_ ? "" : "loss";
+  }
+
+  bool stayed_finite() const override {
+    return stayed_finite_ && loss_is_finite_ &&
+           first_not_finite_.load(std::memory_order_relaxed) == none;
   }
 
  private:
@@ -176,6 +182,7 @@ class CpuUpdater final : public Updater {
   std::vector<double> block_sums_;
   float factor_ = 0.0F;
   bool loss_is_finite_ = true;
+  bool stayed_finite_ = true;  // before the latest prepare()
   std::atomic<std::uint32_t> first_not_finite_{none};
 };
 

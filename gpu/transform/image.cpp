@@ -10,19 +10,6 @@ namespace {
 
 constexpr std::int64_t border = 2;  // zeros around the source, so that taps outside need no branch
 
-std::int64_t to_fixed(double pixels) {
-  return static_cast<std::int64_t>(pixels * 0x1p32 + (pixels < 0 ? -0.5 : 0.5));
-}
-
-/// The part of a pixel, exactly.
-float fraction(std::int64_t fixed) {
-  return static_cast<float>(static_cast<std::uint32_t>(fixed) >> 8) * 0x1p-24F;
-}
-
-float mix(float from, float to, float part) {
-  return from + part * (to - from);
-}
-
 std::ptrdiff_t pixel(const ImageSize& size, std::int64_t y, std::int64_t x) {
   return (y * size.width + x) * size.channels;
 }
@@ -32,42 +19,29 @@ template <std::int64_t fixed_channels>
 void resample_rows(float* out, const ImageSize& size, const Affine& map, const float* source) {
   const std::int64_t channels = fixed_channels > 0 ? fixed_channels : size.channels;
   const std::int64_t row = (size.width + 2 * border) * channels;
-  const std::int64_t step_x = to_fixed(map.xx);
-  const std::int64_t step_y = to_fixed(map.yx);
+  const formulas::FixedPoint step = formulas::line_step(map);
   for (std::int64_t y = 0; y < size.height; ++y) {
-    std::int64_t from_x = to_fixed(map.xy * static_cast<double>(y) + map.x0);
-    std::int64_t from_y = to_fixed(map.yy * static_cast<double>(y) + map.y0);
+    formulas::FixedPoint from = formulas::line_start(map, y);
     for (std::int64_t x = 0; x < size.width; ++x) {
-      const std::int64_t column = std::clamp(from_x >> 32, -border, size.width) + border;
-      const std::int64_t line = std::clamp(from_y >> 32, -border, size.height) + border;
+      const std::int64_t column = std::clamp(formulas::whole(from.x), -border, size.width) + border;
+      const std::int64_t line = std::clamp(formulas::whole(from.y), -border, size.height) + border;
       const float* taps = source + line * row + column * channels;
-      const float part_x = fraction(from_x);
-      const float part_y = fraction(from_y);
+      const float part_x = formulas::fraction(from.x);
+      const float part_y = formulas::fraction(from.y);
       for (std::int64_t c = 0; c < channels; ++c) {
-        const float above = mix(taps[c], taps[c + channels], part_x);
-        const float below = mix(taps[c + row], taps[c + row + channels], part_x);
-        *out++ = mix(above, below, part_y);
+        *out++ = formulas::mix4(taps[c], taps[c + channels], taps[c + row],
+                                taps[c + row + channels], part_x, part_y);
       }
-      from_x += step_x;
-      from_y += step_y;
+      from.x += step.x;
+      from.y += step.y;
     }
   }
 }
 
 }  // namespace
 
-Affine Affine::rotate(double radians, const ImageSize& size) {
-  const double cos = math::cos(radians);
-  const double sin = math::sin(radians);
-  const double x = static_cast<double>(size.width - 1) / 2;
-  const double y = static_cast<double>(size.height - 1) / 2;
-  return {cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y};
-}
-
-Affine Affine::then(const Affine& next) const {
-  return {xx * next.xx + xy * next.yx,      xx * next.xy + xy * next.yy,
-          xx * next.x0 + xy * next.y0 + x0, yx * next.xx + yy * next.yx,
-          yx * next.xy + yy * next.yy,      yx * next.x0 + yy * next.y0 + y0};
+Affine rotation(double radians, const ImageSize& size) {
+  return Affine::turn(math::cos(radians), math::sin(radians), size.height, size.width);
 }
 
 std::size_t resample_source_size(const ImageSize& size) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "gpu/formulas/resampling.hpp"
 #include "gpu/shape.hpp"
 
 namespace troupe::gpu {
@@ -18,18 +19,10 @@ struct ImageSize {
   std::size_t elements() const { return static_cast<std::size_t>(height * width * channels); }
 };
 
-/// Where a pixel's value comes from: source x = xx * x + xy * y + x0, source y = yx * x + yy * y + y0,
-/// in pixels, with y downwards.
-struct Affine {
-  double xx = 1, xy = 0, x0 = 0;
-  double yx = 0, yy = 1, y0 = 0;
+using formulas::Affine;
 
-  static Affine shift(double dx, double dy) { return {1, 0, -dx, 0, 1, -dy}; }
-  /// Counter-clockwise as seen, about the image's centre.
-  static Affine rotate(double radians, const ImageSize& size);
-  /// The map of this transform and another one after it.
-  Affine then(const Affine& next) const;
-};
+/// Counter-clockwise as seen, about the image's centre.
+Affine rotation(double radians, const ImageSize& size);
 
 /// The elements of `source` that resample() needs.
 std::size_t resample_source_size(const ImageSize& size);

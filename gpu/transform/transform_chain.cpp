@@ -7,6 +7,8 @@
 #include <utility>
 #include <variant>
 
+#include "gpu/formulas/draws.hpp"
+#include "gpu/formulas/values.hpp"
 #include "gpu/transform/image.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/random.hpp"
@@ -14,8 +16,6 @@
 namespace troupe::gpu {
 
 namespace {
-
-constexpr double radians_per_degree = 0.017453292519943295;
 
 template <typename T>
 T element(std::span<const std::byte> bytes, std::size_t i) {
@@ -65,16 +65,6 @@ void expect_size(std::string_view what, std::size_t expected, std::size_t got) {
   throw Error{ErrorCode::bad_input, "transform: expected " + std::string{what} + " of " +
                                         std::to_string(expected) + " bytes, got " +
                                         std::to_string(got)};
-}
-
-/// The n-th draw as one of 0 ... count - 1.
-std::int64_t below(const Draws& draws, std::uint64_t n, std::int64_t count) {
-  return static_cast<std::int64_t>(draws.bits(n) >> 8) * count >> 24;
-}
-
-/// The n-th draw as one of [-limit, limit).
-double within(const Draws& draws, std::uint64_t n, double limit) {
-  return (2 * static_cast<double>(draws.uniform(n)) - 1) * limit;
 }
 
 /// Mean and inverse deviation of each channel in turn.
@@ -142,7 +132,7 @@ class TransformChain::Run {
   void run(const Scale& scale) {
     const auto factor = static_cast<float>(scale.factor);
     const auto offset = static_cast<float>(scale.offset);
-    for (float& value : sample()) value = value * factor + offset;
+    for (float& value : sample()) value = formulas::scaled(value, factor, offset);
   }
 
   void run(const Normalize&) {
@@ -151,12 +141,12 @@ class TransformChain::Run {
     if (factors.size() == 2) {
       const float mean = factors[0];
       const float inverse = factors[1];
-      for (float& value : all) value = (value - mean) * inverse;
+      for (float& value : all) value = formulas::normalized(value, mean, inverse);
       return;
     }
     for (std::size_t at = 0; at < all.size(); at += factors.size() / 2) {
       for (std::size_t c = 0; c < factors.size() / 2; ++c) {
-        all[at + c] = (all[at + c] - factors[2 * c]) * factors[2 * c + 1];
+        all[at + c] = formulas::normalized(all[at + c], factors[2 * c], factors[2 * c + 1]);
       }
     }
   }
@@ -175,25 +165,23 @@ class TransformChain::Run {
 
   void run(const Shift& shift) {
     const auto distance = [&, draws = draws()](std::uint64_t n) {
-      if (shift.subpixel) return within(draws, n, shift.pixels);
-      const auto pixels = static_cast<std::int64_t>(shift.pixels);
-      return static_cast<double>(below(draws, n, 2 * pixels + 1) - pixels);
+      return formulas::shift_distance(draws.bits(n), shift.pixels, shift.subpixel);
     };
     move(Affine::shift(distance(0), distance(1)));
   }
 
   void run(const Rotate& rotate) {
-    const double degrees = within(draws(), 0, rotate.degrees);
-    move(Affine::rotate(degrees * radians_per_degree, ImageSize{shape()}));
+    const double radians = formulas::rotation_angle(draws().bits(0), rotate.degrees);
+    move(rotation(radians, ImageSize{shape()}));
   }
 
   void run(const Flip& flip) {
     const std::span<float> image = sample();
     const Draws draw = draws();
-    if (static_cast<double>(draw.uniform(0)) < flip.horizontal) {
+    if (formulas::happens(draw.bits(0), flip.horizontal)) {
       flip_horizontal(image, ImageSize{shape()});
     }
-    if (static_cast<double>(draw.uniform(1)) < flip.vertical) {
+    if (formulas::happens(draw.bits(1), flip.vertical)) {
       flip_vertical(image, ImageSize{shape()});
     }
   }
@@ -201,28 +189,27 @@ class TransformChain::Run {
   void run(const Crop& window) {
     const std::span<float> image = sample();
     const ImageSize size{shape()};
-    const std::int64_t rows = size.height + 2 * window.padding - window.height + 1;
-    const std::int64_t columns = size.width + 2 * window.padding - window.width + 1;
     const Draws draw = draws();
     std::ranges::copy(image, scratch_.source_.begin());
-    crop(scratch_.source_, size, below(draw, 0, rows) - window.padding,
-         below(draw, 1, columns) - window.padding, values(chain_.shapes_[step_ + 1]),
-         ImageSize{chain_.shapes_[step_ + 1]});
+    crop(scratch_.source_, size,
+         formulas::crop_start(draw.bits(0), size.height, window.height, window.padding),
+         formulas::crop_start(draw.bits(1), size.width, window.width, window.padding),
+         values(chain_.shapes_[step_ + 1]), ImageSize{chain_.shapes_[step_ + 1]});
   }
 
   void run(const Cutout& cutout) {
     const std::span<float> image = sample();
     const ImageSize size{shape()};
     const Draws draw = draws();
-    cut_out(image, size, below(draw, 0, size.height) - cutout.size / 2,
-            below(draw, 1, size.width) - cutout.size / 2, cutout.size);
+    cut_out(image, size, formulas::cutout_start(draw.bits(0), size.height, cutout.size),
+            formulas::cutout_start(draw.bits(1), size.width, cutout.size), cutout.size);
   }
 
   void run(const Noise& noise) {
     const std::span<float> all = sample();
     const Draws draw = draws();
     for (std::size_t i = 0; i < all.size(); ++i) {
-      all[i] += static_cast<float>(noise.deviation * draw.normal(i));
+      all[i] = formulas::noisy(all[i], noise.deviation, draw.normal(i));
     }
   }
 

@@ -32,6 +32,10 @@ class TransformChain {
   TransformChain(std::vector<Transform> transforms, const Shape& in, DType in_dtype);
 
   const std::vector<Transform>& transforms() const { return transforms_; }
+  /// Before each transform, and after the last.
+  const std::vector<Shape>& shapes() const { return shapes_; }
+  /// Mean and inverse deviation of each channel in turn, or once for all, where transform i is a Normalize.
+  std::span<const float> factors(std::size_t i) const { return factors_[i]; }
   const Shape& in_shape() const { return shapes_.front(); }
   const Shape& out_shape() const { return shapes_.back(); }
   DType in_dtype() const { return in_dtype_; }
@@ -48,9 +52,8 @@ class TransformChain {
   class Run;
 
   std::vector<Transform> transforms_;
-  std::vector<Shape> shapes_;  // before each transform, and after the last
-  std::vector<std::vector<float>>
-      factors_;  // Normalize's mean and inverse deviation of each channel
+  std::vector<Shape> shapes_;
+  std::vector<std::vector<float>> factors_;
   DType in_dtype_;
   DType out_dtype_;
   std::size_t values_size_ = 0;  // elements of scratch

@@ -27,8 +27,6 @@ class Permutation {
   std::uint64_t seed_;
   std::uint64_t epoch_;
   std::uint64_t size_;
-  int low_bits_;  ///< the right half; the left one is as long or one bit longer
-  int high_bits_;
 };
 
 /// The sample that position p of a job consumes: index(seed, p div N, p mod N) of JOB-1.

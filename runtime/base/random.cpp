@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/math.hpp"
+#include "runtime/base/normal_inline.hpp"
 
 namespace troupe {
 
@@ -17,10 +18,9 @@ Draws::Draws(std::uint64_t seed, std::uint64_t position, Purpose purpose, std::u
 }
 
 double Draws::normal(std::uint64_t n) const noexcept {
-  const Draw4 draw = bits4(static_cast<std::uint32_t>(n / 2));
-  const double radius = std::sqrt(-2.0 * math::log(1.0 - troupe::uniform53(draw[0], draw[1])));
-  const double angle = 0x1.921fb54442d18p+2 * troupe::uniform53(draw[2], draw[3]);
-  return radius * (n % 2 == 0 ? math::cos(angle) : math::sin(angle));
+  const NormalPolar pair = normal_polar(bits4(static_cast<std::uint32_t>(n / 2)));
+  return std::sqrt(pair.radius_squared) *
+         (n % 2 == 0 ? math::cos(pair.angle) : math::sin(pair.angle));
 }
 
 }  // namespace troupe

@@ -87,6 +87,7 @@ struct OpenData {
 struct OpenedData {
   fingerprint @0 :Text;  # of the prepared data, SHA-256 in hexadecimal
   samples @1 :UInt64;    # in the training split
+  plain @2 :Bool;        # its batches are what BatchMaker makes of that data, so that others who map it may make them
 }
 
 struct LoadShard {

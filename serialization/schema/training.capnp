@@ -12,6 +12,14 @@ struct Here {
   # Of a trainer that was shown a plan: what its machine makes of that job (JOB-6).
   job @3 :UInt64;
   probe @4 :Data;        # 16 bytes; none: not computed yet
+  machine @5 :List(Fact);  # what that depends on, beside the job
+  fault @6 :Text;        # why it cannot compute the job at all, a line
+  exhausted @7 :Bool;    # for want of memory: it may compute smaller shards
+}
+
+struct Fact {
+  key @0 :Text;
+  value @1 :Text;
 }
 
 struct TrainingPlan {
@@ -21,6 +29,7 @@ struct TrainingPlan {
   aggregator @2 :Text;   # paths
   loaders @3 :List(Text);
   lease @4 :Lease;       # of a trainer
+  data @6 :Text;         # the folder of the prepared data, where batches made of it elsewhere are those of the loaders
   admitted @5 :Bool;     # its probe was the job's (JOB-6); until then a trainer computes that and nothing else
 }
 
@@ -101,10 +110,6 @@ struct SaveVersion {
     name @0 :Text;
     step @1 :UInt64;
     value @2 :Float64;
-  }
-  struct Fact {
-    key @0 :Text;
-    value @1 :Text;
   }
 }
 

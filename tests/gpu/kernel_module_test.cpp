@@ -1,26 +1,12 @@
 #include "gpu/kernel_module.hpp"
 
-#include <cstdlib>
 #include <fstream>
 
 #include "gpu/kernel.hpp"
+#include "tests/support/environment_variable.hpp"
 
 namespace troupe::gpu {
 namespace {
-
-/// TROUPE_PLUGIN_PATH for as long as the object lives.
-class PluginPath {
- public:
-  explicit PluginPath(const std::string& value) : before_{std::getenv("TROUPE_PLUGIN_PATH")} {
-    setenv("TROUPE_PLUGIN_PATH", value.c_str(), 1);
-  }
-  ~PluginPath() { setenv("TROUPE_PLUGIN_PATH", before_.c_str(), 1); }
-  PluginPath(const PluginPath&) = delete;
-  PluginPath& operator=(const PluginPath&) = delete;
-
- private:
-  std::string before_;
-};
 
 std::string reason_against(std::string_view name) {
   std::string why_not;
@@ -37,7 +23,7 @@ bool contains(const std::string& text, std::string_view part) {
 
 TEST_CASE(
     "load_kernel_module: a module that is nowhere is told with each folder that was searched") {
-  const PluginPath path{"/nonexistent/one::/nonexistent/two"};
+  const test::EnvironmentVariable path{"TROUPE_PLUGIN_PATH", "/nonexistent/one::/nonexistent/two"};
   const std::string why_not = reason_against("nowhere");
   CHECK(contains(why_not, "kernel module nowhere: "));
   CHECK(contains(why_not, "/nonexistent/one/libtroupe_nowhere.so: absent; "));
@@ -66,7 +52,7 @@ TEST_CASE("load_kernel_module: a file that is no module is refused with the link
   std::ofstream{folder / "libtroupe_text.so"}
       << "not a shared object, though longer than its header, "
          "which has sixty-four bytes in all";
-  const PluginPath path{folder.string()};
+  const test::EnvironmentVariable path{"TROUPE_PLUGIN_PATH", folder.string()};
   CHECK(contains(reason_against("text"), "invalid ELF header"));
   std::filesystem::remove_all(folder);
 }

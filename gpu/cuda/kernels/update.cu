@@ -93,6 +93,8 @@ __device__ void prepare_scalars(const UpdateMemory& memory, const formulas::Upda
   result.norm = norm;
   result.plain = formulas::update_scalars(rule, *addresses.step, factor, false);
   result.decaying = formulas::update_scalars(rule, *addresses.step, factor, true);
+  if (result.first_not_finite != UpdateResult::none || result.loss_is_finite == 0)
+    result.earlier_not_finite = 1;
   result.first_not_finite = UpdateResult::none;
   result.loss_is_finite = loss - loss == 0.0 ? 1 : 0;
 }

@@ -49,6 +49,7 @@ struct UpdateResult {
   std::uint32_t first_not_finite =
       none;  ///< index of the first parameter whose gradient is not finite
   std::uint32_t loss_is_finite = 1;
+  std::uint32_t earlier_not_finite = 0;  ///< whether one of the two was so in an update before
 };
 
 /// Device addresses of the tables, and how long they are.

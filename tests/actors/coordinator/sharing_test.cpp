@@ -40,6 +40,7 @@ struct World {
     options.machine = folder.path() + "/machine.json";
     options.checkpoints = folder.path() + "/checkpoints";
     options.policy = policy;
+    options.probe.emplace();
     add_type("lead", [this](Context& context) { return std::make_unique<Lead>(context, *this); });
     add_type("listener",
              [this](Context& context) { return std::make_unique<Listener>(context, *this); });
@@ -71,8 +72,7 @@ struct World {
     node->start(root);
     training->join({"aggregator", "/aggregator", 1, 0, {}});
     for (int i = 0; i < trainers; ++i)
-      training->join({"trainer", '/' + trainer(i), 1, options.job->id(),
-                      serialization::to_hex(options.probe)});
+      training->join({"trainer", '/' + trainer(i), 1, options.job->id(), options.probe});
     training->start();
     node->run();
     REQUIRE(training->version() == 0);

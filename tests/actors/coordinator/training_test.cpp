@@ -28,6 +28,8 @@ namespace {
 /// What the false trainers of a test were given.
 struct Given {
   std::atomic<unsigned> plans = 0, shards = 0, admissions = 0;
+  std::string fault = {};         // what they say instead of a probe
+  std::uint32_t most_rows = 1000;  // of a shard that they have memory for
 };
 
 /// A trainer of a machine that computes other bits.
@@ -46,10 +48,15 @@ class FalseTrainer final : public Actor {
         given_.admissions += head.getAdmitted() ? 1 : 0;
       });
       if (text.empty()) return;
+      const TrainingJob job{text};
+      if (job.shard_rows() > given_.most_rows)
+        return membership_.show_fault(
+            job.id(), "no room for shards of " + std::to_string(job.shard_rows()), true);
+      if (!given_.fault.empty()) return membership_.show_fault(job.id(), given_.fault);
       serialization::Xxh3Digest probe{};
       probe[14] = std::byte{0xab};
       probe[15] = std::byte{0xcd};
-      membership_.show(TrainingJob{text}.id(), probe);
+      membership_.show(job.id(), probe, {});
     });
   }
 
@@ -82,7 +89,8 @@ struct Fixture {
     std::ofstream{folder.path() + "/job.yaml"}
         << "name: job\ndata: {format: csv, header: false, train: {file: table.csv}, classes: 2}\n"
            "model: [{dense: {units: 2}}]\n"
-           "train: {epochs: 4, batch: 32, shards: 4, replicas: 1, fitting_within: 50ms}\n"
+           "train: {" +
+               device + "epochs: 4, batch: 32, shards: 4, replicas: 1, fitting_within: 50ms}\n"
         << more;
     PipelineOptions options;
     options.node.threads = 2;
@@ -99,6 +107,7 @@ struct Fixture {
   test::TemporaryFolder folder;
   Registry registry;
   Given given;
+  std::string device;
   std::vector<std::string> notices;
 };
 
@@ -136,4 +145,60 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(result.reason.starts_with("/job/trainer/0: expected a machine with probe "));
   CHECK(contains(result.reason, "got 0000000000000000000000000000abcd: it computes other bits"));
   CHECK(given.shards == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "Training: a machine that cannot compute the job says why, and others do") {
+  given.fault = "no such device";
+  const RunResult beside =
+      run("actors:\n  - name: job\n    actors:\n"
+          "      - {name: second, type: false_trainer, with: {coordinator: coordinator}}\n");
+  REQUIRE_MESSAGE(beside.ok, beside.reason);
+  CHECK(given.shards == 0);
+  CHECK(notices == std::vector<std::string>{"/job/second: no such device"});
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "Training: where no machine can compute the job it ends with the reason") {
+  given.fault = "no such device";
+  const RunResult result =
+      run("actors:\n  - name: job\n    actors:\n      - {name: trainer, type: false_trainer}\n");
+  CHECK_FALSE(result.ok);
+  CHECK(result.reason == "/job/trainer/0: no such device");
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "Training: with a device that is its trainers' alone the first of them says what "
+                  "a machine makes of the job") {
+  device = "device: auto, ";
+  const RunResult told = run("");
+  REQUIRE_MESSAGE(told.ok, told.reason);
+  std::ifstream file{told.run_folder + "/machine.json"};
+  const std::string machine{std::istreambuf_iterator<char>{file}, {}};
+  CHECK(contains(machine, "\"probe\""));
+  device.clear();
+  const RunResult by_cpu = run("");
+  CHECK(told.state_hash == by_cpu.state_hash);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "Training: micro_batches: auto settles on shards that a machine has memory for") {
+  device = "device: auto, micro_batches: auto, ";
+  const std::string narrow =
+      "actors:\n  - name: job\n    actors:\n      - {name: trainer, type: false_trainer}\n";
+  given.most_rows = 2;
+  given.fault = "at last";
+  const RunResult result = run(narrow);
+  CHECK(result.reason == "/job/trainer/0: at last");
+  REQUIRE(notices.size() == 3);
+  CHECK(notices[0] == "/job/trainer/0: no room for shards of 8: 8 shards are tried");
+  CHECK(notices[1] == "/job/trainer/0: no room for shards of 4: 16 shards are tried");
+
+  given.most_rows = 0;
+  notices.clear();
+  const RunResult none = run(narrow);
+  CHECK_FALSE(none.ok);
+  CHECK(contains(
+      none.reason,
+      "no room for shards of 1: expected more shards of a batch of 32 to try, got 32 already"));
 }

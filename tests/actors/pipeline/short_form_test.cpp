@@ -33,6 +33,7 @@ std::int64_t read_train(SpecReader& train) {
   const std::int64_t batch = train.integer("batch", 128, 1, 4096);
   train.integer("shards", 16, 1, 256);
   train.named("optimizer");
+  train.text("device", "cpu");
   train.finish();
   return batch;
 }
@@ -43,7 +44,7 @@ void read_evaluate(SpecReader& evaluate) {
 }
 
 /// Stand-ins for the roles.
-Registry pipeline_registry() {
+Registry pipeline_registry(std::uint32_t gpus = 0) {
   Registry registry;
   std::vector<ParameterSchema> coordinator =
       section_parameters({{"train", read_train}, {"evaluate", read_evaluate}});
@@ -62,14 +63,15 @@ Registry pipeline_registry() {
   registry.add({"deployer", "", {text("listen", "127.0.0.1:0")}, test::no_actor});
   registry.add({"feedback", "", {text("store", "feedback.db")}, test::no_actor});
   registry.add({"augmenter", "", {path("source")}, test::no_actor});
-  registry.add_short_form(pipeline_short_form(4));
+  registry.add_short_form(pipeline_short_form(4, {}, gpus));
   return registry;
 }
 
-ConfigResult read(const std::string& text, std::vector<Override> overrides = {}) {
+ConfigResult read(const std::string& text, std::vector<Override> overrides = {},
+                  std::uint32_t gpus = 0) {
   ConfigOptions options;
   options.overrides = std::move(overrides);
-  return read_config(text, "job.yaml", pipeline_registry(), options);
+  return read_config(text, "job.yaml", pipeline_registry(gpus), options);
 }
 
 std::string problems(const ConfigResult& result) {
@@ -190,6 +192,23 @@ TEST_CASE("Pipeline: as many trainers as asked for, else one a core, at most one
   CHECK(trainers({{"train.shards", "64"}}) == 4);
   CHECK(entry(read(job, {{"train.isolation", "process"}}), "job", "trainer").isolation ==
         Isolation::process);
+}
+
+TEST_CASE(
+    "Pipeline: where GPUs compute the job there is a trainer for each, in a process of its own") {
+  const auto trainers = [](const std::string& device, std::uint32_t gpus,
+                           std::vector<Override> more = {}) {
+    more.push_back({"train.device", device});
+    const ConfigResult result = read(job, more, gpus);
+    return std::pair{replicas(result, "job", "trainer"), entry(result, "job", "trainer").isolation};
+  };
+  CHECK(trainers("cuda", 2) == std::pair{std::size_t{2}, Isolation::process});
+  CHECK(trainers("auto", 2) == std::pair{std::size_t{2}, Isolation::process});
+  CHECK(trainers("cuda", 0) == std::pair{std::size_t{1}, Isolation::process});
+  CHECK(trainers("auto", 0) == std::pair{std::size_t{4}, Isolation::none});
+  CHECK(trainers("cpu", 2) == std::pair{std::size_t{4}, Isolation::none});
+  CHECK(trainers("cuda", 2, {{"train.replicas", "3"}, {"train.isolation", "none"}}) ==
+        std::pair{std::size_t{3}, Isolation::none});
 }
 
 TEST_CASE("Pipeline: problems are told where the section says it") {

@@ -106,7 +106,9 @@ struct Fixture {
                            Parameters{{{"coordinator", std::string{"/coordinator"}},
                                        {"loader", std::string{}},
                                        {"prefetch", std::int64_t{0}},
-                                       {"backup_after", Duration{1s}}}})};
+                                       {"backup_after", Duration{1s}},
+                                       {"gpu", std::int64_t{-1}},
+                                       {"plan_cache", std::string{}}}})};
     node->start(root);
   }
 

@@ -135,6 +135,37 @@ TEST_CASE(
   CHECK(put(slots, 1));
 }
 
+TEST_CASE("SLOT-3: what a process that lives is writing to is not taken from it") {
+  const Memory memory;
+  VersionSlots slots = VersionSlots::make(memory.bytes(), 7, slot_bytes, shards);
+  CHECK(put(slots, 0));
+  int ready[2], done[2];
+  REQUIRE(::pipe(ready) == 0);
+  REQUIRE(::pipe(done) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto writing = slots.begin_write();
+    char word = 'r';
+    bool committed = ::write(ready[1], &word, 1) == 1 && ::read(done[0], &word, 1) == 1;
+    fill(writing->state(), 5);
+    committed = committed && slots.commit(*std::move(writing), 5, false);
+    ::_exit(committed ? 0 : 1);
+  }
+  char word = 0;
+  REQUIRE(::read(ready[0], &word, 1) == 1);
+  {
+    std::vector<VersionSlots::Writing> here;
+    while (auto writing = slots.begin_write()) here.push_back(*std::move(writing));
+    CHECK(here.size() == VersionSlots::slots - 2);
+  }
+  REQUIRE(::write(done[1], &word, 1) == 1);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(slots.newest() == 5);
+  for (const int end : {ready[0], ready[1], done[0], done[1]}) ::close(end);
+}
+
 TEST_CASE("SLOT-4: the record of a step lasts until it was collected") {
   const Memory memory;
   VersionSlots slots = VersionSlots::make(memory.bytes(), 7, slot_bytes, shards);

@@ -74,6 +74,9 @@ struct AddingDevice final : Device {
   std::unique_ptr<Updater> make_updater(const StateLayout&, const OptimizerSpec&) override {
     return nullptr;
   }
+  std::unique_ptr<Stopwatch> make_stopwatch() override { return nullptr; }
+  std::unique_ptr<Recorded> record(Stream&, std::function<void()>) override { return nullptr; }
+  std::unique_ptr<StepQueue> make_step_queue(std::size_t, std::size_t) override { return nullptr; }
   std::vector<std::pair<std::string, std::string>> machine_record() const override { return {}; }
 };
 
@@ -272,4 +275,21 @@ TEST_CASE("ShardReduction: refuses sets that are not out and shards that are non
   CHECK_THROWS_AS(
       (ShardReduction{node.device, layout(), 0, [](std::size_t n) { return allocate_host(n); }}),
       Error);
+}
+
+TEST_CASE("ShardReduction: the last shard's additions may be enqueued bucket by bucket") {
+  for (std::uint32_t shards = 1; shards <= 9; ++shards) {
+    const Values expected = tree(0, shards);
+    Node node{shards};
+    for (std::uint32_t shard = 0; shard + 1 < shards; ++shard) node.run(shard);
+    const ShardReduction::Buffers buffers = node.reduction.acquire();
+    write(buffers, of_shard(shards - 1));
+    const auto additions = node.reduction.take(shards - 1, buffers);
+    CHECK(node.reduction.finished());
+    node.reduction.add_sums(node.stream, additions);
+    for (std::size_t bucket = layout().buckets.size(); bucket-- > 0;)
+      node.reduction.add_bucket(node.stream, additions, bucket);
+    CHECK(read(node.reduction.result()) == expected);
+    CHECK_THROWS_AS(node.reduction.take(0, node.reduction.acquire()), Error);
+  }
 }

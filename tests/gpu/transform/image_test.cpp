@@ -53,14 +53,14 @@ TEST_CASE("resample: a shift by half a pixel takes the mean of neighbours") {
 }
 
 TEST_CASE("resample: turns counter-clockwise about the centre") {
-  const Image quarter = resampled(numbers, three, Affine::rotate(std::numbers::pi / 2, three));
-  const Image half = resampled(numbers, three, Affine::rotate(std::numbers::pi, three));
+  const Image quarter = resampled(numbers, three, rotation(std::numbers::pi / 2, three));
+  const Image half = resampled(numbers, three, rotation(std::numbers::pi, three));
   const Image expected_quarter = {3, 6, 9, 2, 5, 8, 1, 4, 7};
   for (std::size_t i = 0; i < 9; ++i) {
     CHECK(quarter[i] == doctest::Approx(expected_quarter[i]));  // pi / 2 is rounded
     CHECK(half[i] == doctest::Approx(numbers[8 - i]));
   }
-  CHECK(resampled(numbers, three, Affine::rotate(0, three)) == numbers);
+  CHECK(resampled(numbers, three, rotation(0, three)) == numbers);
 }
 
 TEST_CASE("resample: agrees with interpolation in f64 for odd sizes, channels and any map") {
@@ -70,7 +70,7 @@ TEST_CASE("resample: agrees with interpolation in f64 for odd sizes, channels an
     for (std::size_t i = 0; i < image.size(); ++i)
       image[i] = static_cast<float>(i * 7919 % 101) / 101;
     for (const double radians : {0.1, -0.7, 2.0, 3.1}) {
-      const Affine map = Affine::rotate(radians, size).then(Affine::shift(1.3, -0.6));
+      const Affine map = rotation(radians, size).then(Affine::shift(1.3, -0.6));
       const Image moved = resampled(image, size, map);
       double worst = 0;
       for (std::int64_t y = 0; y < 13; ++y) {
@@ -95,10 +95,10 @@ TEST_CASE("Affine: a map after another is one map") {
   Image dot(25);
   dot[12] = 1;  // the centre
   // Turned about the centre it stays; then it moves right.
-  const Affine map = Affine::rotate(1.0, size).then(Affine::shift(2, 0));
+  const Affine map = rotation(1.0, size).then(Affine::shift(2, 0));
   CHECK(resampled(dot, size, map)[14] == doctest::Approx(1));
   // Moved right, then turned by a quarter counter-clockwise: it is above the centre.
-  const Affine other = Affine::shift(2, 0).then(Affine::rotate(std::numbers::pi / 2, size));
+  const Affine other = Affine::shift(2, 0).then(rotation(std::numbers::pi / 2, size));
   CHECK(resampled(dot, size, other)[2] == doctest::Approx(1));
 }
 

@@ -159,8 +159,7 @@ TEST_CASE("Shift and Rotate: are done in the chain's order") {
     std::vector<float> source(resample_source_size(size));
     const Affine first =
         Affine::shift(std::floor(shift.uniform(0) * 5) - 2, std::floor(shift.uniform(1) * 5) - 2);
-    resample(expected, size, first.then(Affine::rotate(turn * 90 * 0.017453292519943295, size)),
-             source);
+    resample(expected, size, first.then(rotation(turn * 90 * 0.017453292519943295, size)), source);
     CHECK(bits(run(chain, counted(25), position)) == bits(expected));
   }
 }

@@ -46,6 +46,8 @@ inline const char* cudaGetErrorString(cudaError_t error) {
       return "out of memory";
     case cudaErrorInvalidConfiguration:
       return "invalid configuration argument";
+    case cudaErrorIllegalAddress:
+      return "an illegal memory access was encountered";
     case cudaErrorStreamCaptureUnsupported:
       return "operation not permitted when stream is capturing";
     default:
@@ -73,7 +75,7 @@ enum cudaMemcpyKind {
 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventBlockingSync = 1,
-                          cudaEventDisableTiming = 2, cudaEventRecordExternal = 1,
+                          cudaEventDefault = 0, cudaEventDisableTiming = 2, cudaEventRecordExternal = 1,
                           cudaHostAllocPortable = 1;
 
 namespace emulated = troupe::test::cuda_emulator;
@@ -104,6 +106,7 @@ inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 
 /// What is enqueued runs when somebody waits for it.
 inline cudaError_t enqueue(cudaStream_t stream, emulated::Work work) {
+  if (emulated::failed()) return cudaErrorIllegalAddress;
   emulated::enqueue(stream, std::move(work));
   return cudaSuccess;
 }
@@ -145,6 +148,7 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (emulated::failed()) return cudaErrorIllegalAddress;
   return emulated::synchronize(stream) ? cudaSuccess : cudaErrorStreamCaptureUnsupported;
 }
 inline cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
@@ -190,6 +194,13 @@ inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 inline cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned) {
   emulated::record(event, stream);
   return cudaSuccess;
+}
+inline cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
+  *milliseconds = emulated::milliseconds_between(from, to);
+  return cudaSuccess;
+}
+inline cudaError_t cudaDeviceGetPCIBusId(char*, int, int) {
+  return cudaErrorInvalidValue;
 }
 inline cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   emulated::synchronize(event);

@@ -1,13 +1,19 @@
 #include "tests/support/cuda_emulator/device.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,7 +28,9 @@ struct CUstream_st {
   std::unique_ptr<CUgraph_st> captured;
 };
 struct CUevent_st {
-  CUstream_st* last = nullptr;  // where it was recorded
+  using Time = std::chrono::steady_clock::time_point;
+  std::shared_ptr<Time> passed = std::make_shared<Time>();  // its record may outlive it
+  CUstream_st* last = nullptr;                              // where it was recorded
 };
 
 namespace troupe::test::cuda_emulator {
@@ -118,12 +126,27 @@ void drain(CUstream_st& stream) {
   }
 }
 
+/// Of a whole call, and of what it runs.
+class Turn {
+ public:
+  Turn() : lock_{mutex()} {}
+
+ private:
+  static std::recursive_mutex& mutex() {
+    static std::recursive_mutex& mutex = *new std::recursive_mutex;
+    return mutex;
+  }
+  const std::scoped_lock<std::recursive_mutex> lock_;
+};
+
 }  // namespace
 
 void* allocate(std::size_t bytes) {
+  const Turn turn;
   return memory().allocate(bytes);
 }
 void free(void* block) {
+  const Turn turn;
   memory().free(block);
 }
 void* allocate_pinned(std::size_t bytes) {
@@ -133,20 +156,24 @@ void free_pinned(void* block) {
   ::operator delete (block, std::align_val_t{alignment});
 }
 std::size_t free_bytes() {
+  const Turn turn;
   return memory_bytes - memory().used();
 }
 
 CUstream_st* make_stream() {
+  const Turn turn;
   return streams().emplace_back(new CUstream_st);
 }
 
 void end_stream(CUstream_st* stream) {
+  const Turn turn;
   drain(*stream);
   std::erase(streams(), stream);
   delete stream;
 }
 
 void enqueue(CUstream_st* stream, Work work) {
+  const Turn turn;
   if (stream == nullptr) {
     for (CUstream_st* const each : streams()) drain(*each);
     run(work);
@@ -159,6 +186,7 @@ void enqueue(CUstream_st* stream, Work work) {
 }
 
 bool synchronize(CUstream_st* stream) {
+  const Turn turn;
   if (stream == nullptr) {
     for (CUstream_st* const each : streams()) drain(*each);
     return true;
@@ -169,24 +197,31 @@ bool synchronize(CUstream_st* stream) {
 }
 
 void on_host(const Work& work) {
+  const Turn turn;
   memory().close_for(work);
 }
 
 CUevent_st* make_event() {
+  const Turn turn;
   return new CUevent_st;
 }
 void end_event(CUevent_st* event) {
+  const Turn turn;
   delete event;
 }
 void record(CUevent_st* event, CUstream_st* stream) {
+  const Turn turn;
   if (stream->captured != nullptr) {
     // Where the graph will be launched is not known yet.
     stream->captured->work.push_back([event] { event->last = nullptr; });
   } else {
     event->last = stream;
+    stream->queue.emplace_back(
+        [passed = event->passed] { *passed = std::chrono::steady_clock::now(); });
   }
 }
 void synchronize(CUevent_st* event) {
+  const Turn turn;
   if (event->last != nullptr) {
     drain(*event->last);
   } else {
@@ -194,32 +229,61 @@ void synchronize(CUevent_st* event) {
   }
 }
 void wait_for_event(CUstream_st* stream, CUevent_st* event) {
+  const Turn turn;
   enqueue(stream, [event] { synchronize(event); });
 }
 
 bool begin_capture(CUstream_st* stream) {
+  const Turn turn;
   if (stream == nullptr || stream->captured != nullptr) return false;
   stream->captured = std::make_unique<CUgraph_st>();
   return true;
 }
 CUgraph_st* end_capture(CUstream_st* stream) {
+  const Turn turn;
   return stream->captured.release();
 }
 void end_graph(CUgraph_st* graph) {
+  const Turn turn;
   delete graph;
 }
 CUgraphExec_st* instantiate(CUgraph_st* graph) {
+  const Turn turn;
   return new CUgraphExec_st{graph->work};
 }
 void end_executable(CUgraphExec_st* executable) {
+  const Turn turn;
   delete executable;
 }
 void launch(CUgraphExec_st* executable, CUstream_st* stream) {
+  const Turn turn;
   ++counted().launches;
   for (const Work& work : executable->work) stream->queue.push_back(work);
 }
 
+float milliseconds_between(const CUevent_st* from, const CUevent_st* to) {
+  const Turn turn;
+  return std::chrono::duration<float, std::milli>(*to->passed - *from->passed).count();
+}
+
+bool failed() {
+  const Turn turn;
+  static bool broken = false;
+  if (broken) return true;
+  static const char* wanted = std::getenv("TROUPE_EMULATED_FAULT");
+  if (wanted == nullptr) return false;
+  const std::string fault{wanted};
+  const std::size_t colon = fault.rfind(':');
+  if (counted().launches < std::stoull(fault.substr(colon + 1))) return false;
+  const int file = ::open(fault.substr(0, colon).c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
+  if (file >= 0) ::close(file);
+  wanted = nullptr;
+  broken = file >= 0;
+  return broken;
+}
+
 Counts counts() {
+  const Turn turn;
   return counted();
 }
 

@@ -14,7 +14,7 @@ struct CUgraphExec_st;
 /// and the device's memory can be touched from within enqueued work alone: a host that follows a device pointer gets a
 /// SIGSEGV. New blocks hold garbage.
 ///
-/// Not thread-safe.
+/// Thread-safe: one call at a time.
 namespace troupe::test::cuda_emulator {
 
 using Work = std::function<void()>;
@@ -49,6 +49,13 @@ void end_graph(CUgraph_st* graph);
 CUgraphExec_st* instantiate(CUgraph_st* graph);
 void end_executable(CUgraphExec_st* executable);
 void launch(CUgraphExec_st* executable, CUstream_st* stream);
+
+/// As a real event that is timed: how long after `from` its stream came to `to`. After both were passed.
+float milliseconds_between(const CUevent_st* from, const CUevent_st* to);
+
+/// Whether the device has failed for good, as it does where TROUPE_EMULATED_FAULT is "FILE:COUNT": when so many graphs were
+/// launched, in the first process that comes so far, which leaves FILE.
+bool failed();
 
 /// How many graphs were launched, and pieces of work enqueued otherwise, since the process began.
 struct Counts {

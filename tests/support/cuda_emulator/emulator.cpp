@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/float_environment.hpp"
 #include "tests/support/cuda_emulator/fiber_switch.hpp"
 
 namespace troupe::test::cuda_emulator {
@@ -96,6 +97,8 @@ class Machine {
   static void live() {
     Machine& machine = instance();
     machine.scheduler_.arrived();
+    // A fiber has a control register of its own, and our kernels flush subnormals wherever they are launched from.
+    const FloatEnvironment environment;
     while (true) {
       (*machine.kernel_)();
       Fiber& fiber = *machine.fibers_[machine.current_];

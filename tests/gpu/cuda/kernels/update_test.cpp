@@ -53,6 +53,7 @@ class EmulatedUpdater final : public Updater {
     tables_.update(nullptr, memory_->data(), bindings, begin, end);
   }
   std::string not_finite() const override { return tables_.not_finite(result()); }
+  bool stayed_finite() const override { return UpdateTables::stayed_finite(result()); }
   UpdateResult result() const {
     UpdateResult result;
     std::memcpy(&result, memory_->data() + tables_.result_offset_bytes(), sizeof result);
