@@ -48,6 +48,21 @@ std::string residual_block(ModelBuilder& model, std::int64_t filters, std::int64
   return model.add("relu");
 }
 
+/// 1x1 to `width` channels, 3x3 with the stride, 1x1 to four times as many. The shortcut is a projection where the shape
+/// changes, which is in the first block of a stage.
+std::string bottleneck(ModelBuilder& model, std::int64_t width, std::int64_t stride, bool projects,
+                       const std::string& input) {
+  normed_convolution(model, width, 1, 1, input);
+  const std::string narrow = model.add("relu");
+  normed_convolution(model, width, 3, stride, narrow);
+  const std::string middle = model.add("relu");
+  const std::string body = normed_convolution(model, 4 * width, 1, 1, middle);
+  const std::string shortcut =
+      projects ? normed_convolution(model, 4 * width, 1, stride, input) : input;
+  model.add("add", {}, {body, shortcut});
+  return model.add("relu");
+}
+
 }  // namespace
 
 ModelDescription mlp(std::span<const std::int64_t> sizes) {
@@ -87,6 +102,24 @@ ModelDescription resnet20(std::int64_t classes) {
     for (int block = 0; block < 3; ++block) {
       last = residual_block(model, filters, filters > 16 && block == 0 ? 2 : 1, last);
     }
+  }
+  model.add("global_average_pool");
+  return end(model, classes);
+}
+
+ModelDescription resnet50(std::int64_t classes) {
+  ModelBuilder model = begin(Shape{224, 224, 3});
+  normed_convolution(model, 64, 7, 2, "image");
+  model.add("relu");
+  std::string last = model.add(
+      "max_pool",
+      {{"kernel", std::int64_t{3}}, {"stride", std::int64_t{2}}, {"padding", std::int64_t{1}}});
+  std::int64_t width = 64;
+  for (const int blocks : {3, 4, 6, 3}) {
+    for (int block = 0; block < blocks; ++block) {
+      last = bottleneck(model, width, width > 64 && block == 0 ? 2 : 1, block == 0, last);
+    }
+    width *= 2;
   }
   model.add("global_average_pool");
   return end(model, classes);

@@ -25,4 +25,9 @@ ModelDescription cnn(const Shape& image, std::int64_t classes, const CnnOptions&
 /// convolutions as the two shortcuts that change shape.
 ModelDescription resnet20(std::int64_t classes);
 
+/// The 50-layer residual network for 224x224x3 images (the same, table 1), with 1x1 convolutions as the four shortcuts
+/// that change shape, and strides in the 3x3 convolutions of bottlenecks rather than in the 1x1 before them, as has
+/// become usual ("v1.5").
+ModelDescription resnet50(std::int64_t classes);
+
 }  // namespace troupe::gpu::nn

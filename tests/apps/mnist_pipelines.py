@@ -1,8 +1,11 @@
 """Runs both MNIST pipelines in full length by the real command: what they reach on the test set, and that the audit finds
 each record in its place. Exit code 77: the data is not there.
 
-usage: mnist_pipelines.py TROUPE PIPELINES [NAME]...
+usage: mnist_pipelines.py TROUPE PIPELINES [--device D] [NAME]...
+
+D goes to the jobs as train.device.
 """
+import argparse
 import json
 import os
 import pathlib
@@ -10,13 +13,24 @@ import subprocess
 import sys
 import tempfile
 
-TROUPE, PIPELINES = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).absolute()
 GOALS = {"mnist-mlp": 0.98, "mnist-cnn": 0.992}
 DEADLINE = 3600
 
 
+def read_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("troupe", type=os.path.abspath)
+    parser.add_argument("pipelines", type=lambda path: pathlib.Path(path).absolute())
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--device")
+    return parser.parse_intermixed_args()
+
+
+ARGUMENTS = read_arguments()
+
+
 def call(folder, *words):
-    done = subprocess.run([TROUPE, *words], cwd=folder, capture_output=True, text=True, timeout=DEADLINE)
+    done = subprocess.run([ARGUMENTS.troupe, *words], cwd=folder, capture_output=True, text=True, timeout=DEADLINE)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -30,7 +44,8 @@ def test_accuracy(run):
 
 
 def try_pipeline(folder, name):
-    code, out, error = call(folder, "run", str(PIPELINES / f"{name}.yaml"), "--exit-when-trained")
+    device = ["--set", f"train.device={ARGUMENTS.device}"] if ARGUMENTS.device else []
+    code, out, error = call(folder, "run", str(ARGUMENTS.pipelines / f"{name}.yaml"), "--exit-when-trained", *device)
     if code != 0:
         return f"exit code {code}: {out[-1000:]} {error}"
     (run,) = folder.glob(f"runs/{name}-*")
@@ -49,7 +64,7 @@ def main():
         print(f"SKIPPED: {data} is not there")
         return 77
     failed = False
-    for name in sys.argv[3:] or GOALS:
+    for name in ARGUMENTS.names or GOALS:
         with tempfile.TemporaryDirectory() as folder:
             wrong = try_pipeline(pathlib.Path(folder), name)
         if wrong:

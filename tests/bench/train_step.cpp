@@ -19,12 +19,14 @@
 #include "gpu/nn/local_job.hpp"
 #include "gpu/nn/models.hpp"
 #include "tests/bench/measure.hpp"
+#include "tests/bench/step_flops.hpp"
 
 namespace {
 
 using namespace troupe;
 using namespace troupe::gpu;
 using namespace troupe::gpu::nn;
+using bench::largest_operand;
 using bench::median_seconds;
 
 struct Case {
@@ -107,30 +109,6 @@ class Alone {
   std::unique_ptr<Program> program_;
 };
 
-std::size_t largest_operand(const Instruction& instruction) {
-  const auto product = [](std::int64_t a, std::int64_t b) {
-    return static_cast<std::size_t>(a * b) * sizeof(float);
-  };
-  const auto round = [](std::size_t bytes) { return (bytes + 4095) / 4096 * 4096; };
-  const auto dense = [&](const auto& d) {
-    return round(std::max({product(d.rows, d.in), product(d.rows, d.out), product(d.in, d.out)}));
-  };
-  const auto convolution = [&](const ConvolutionGeometry& g) {
-    return round(
-        std::max({product(g.rows * g.in_height * g.in_width, g.in_channels),
-                  product(g.rows * g.out_height * g.out_width, g.out_channels),
-                  product(g.kernel_height * g.kernel_width * g.in_channels, g.out_channels)}));
-  };
-  const Operation& operation = instruction.operation;
-  if (const auto* op = std::get_if<Dense>(&operation)) return dense(*op);
-  if (const auto* op = std::get_if<DenseBackwardData>(&operation)) return dense(*op);
-  if (const auto* op = std::get_if<DenseBackwardWeights>(&operation)) return dense(*op);
-  if (const auto* op = std::get_if<Convolution>(&operation)) return convolution(op->geometry);
-  if (const auto* op = std::get_if<ConvolutionBackwardData>(&operation))
-    return convolution(op->geometry);
-  return convolution(std::get<ConvolutionBackwardWeights>(operation).geometry);
-}
-
 /// Bytes a second that a copy moves, reading and writing, where it touches `bytes` in all.
 double bandwidth(std::size_t bytes) {
   const std::size_t half = std::max<std::size_t>(bytes / 2, 4096);
@@ -147,7 +125,7 @@ struct Floor {
 Floor floor_of(const Case& each, const Graph& graph, Device& device) {
   const StateLayout layout = graph.layout(each.optimizer);
   const Plan plan{graph, layout, device, {Mode::train, each.batch}};
-  std::map<std::string, double> peak, needed;  // by layer
+  std::map<std::string, double> peak;        // by layer
   std::map<std::string, double> seconds_of;  // by operation and shape: equal ones are measured once
   for (const Instruction& instruction : plan.instructions()) {
     const double work = flops(instruction.operation);
@@ -157,10 +135,10 @@ Floor floor_of(const Case& each, const Graph& graph, Device& device) {
     if (!seconds_of.contains(key))
       seconds_of[key] = Alone{device, instruction, largest_operand(instruction)}.seconds();
     peak[instruction.layer] = std::max(peak[instruction.layer], work / seconds_of[key]);
-    needed[instruction.layer] += work;
   }
   Floor floor{};
-  for (const auto& [layer, work] : needed) floor.arithmetic += work / peak[layer];
+  for (const auto& [layer, work] : bench::needed_flops(plan.instructions()))
+    floor.arithmetic += work / peak[layer];
   const double activations = 2.0 * static_cast<double>(plan.activation_bytes());
   floor.activations = activations / bandwidth(plan.arena_bytes());
   const double optimizer =

@@ -1,5 +1,8 @@
 #include "gpu/nn/graph.hpp"
 
+#include <set>
+#include <string>
+
 #include "gpu/nn/models.hpp"
 #include "runtime/base/error.hpp"
 
@@ -49,6 +52,29 @@ TEST_CASE("Graph: resnet20 has the parameters of the paper, and its projections"
   CHECK(elements == 432 + 6 * 2304 + 4608 + 5 * 9216 + 18432 + 5 * 36864 + 512 + 2048 +
                         2 * (7 * 16 + 7 * 32 + 7 * 64) + 650);
   CHECK(shape_of(graph, "add_9") == Shape{8, 8, 64});
+}
+
+TEST_CASE("Graph: resnet50 has the parameters of the paper, its strides in the 3x3 convolutions") {
+  const Graph graph{resnet50(1000)};
+  std::int64_t elements = 0;
+  for (const auto& parameter : graph.parameters()) elements += parameter.shape.elements();
+  CHECK(elements == 25'557'032);
+  CHECK(shape_of(graph, "max_pool_1") == Shape{56, 56, 64});
+  CHECK(shape_of(graph, "add_3") == Shape{56, 56, 256});
+  CHECK(shape_of(graph, "add_7") == Shape{28, 28, 512});
+  CHECK(shape_of(graph, "add_13") == Shape{14, 14, 1024});
+  CHECK(shape_of(graph, "add_16") == Shape{7, 7, 2048});
+  // The second stage begins with the 12th convolution: 1x1, which keeps the size, then 3x3.
+  CHECK(shape_of(graph, "conv2d_12") == Shape{56, 56, 128});
+  CHECK(shape_of(graph, "conv2d_13") == Shape{28, 28, 128});
+  CHECK(graph.value(graph.prediction()).shape == Shape{1000});
+  std::set<std::string> nodes, parameters;
+  for (const auto& node : graph.nodes()) nodes.insert(node.name);
+  for (const auto& parameter : graph.parameters()) parameters.insert(parameter.name);
+  CHECK(nodes.size() == graph.nodes().size());
+  CHECK(parameters.size() == graph.parameters().size());
+  CHECK(parameters.contains("conv2d_53.weight"));
+  CHECK_FALSE(parameters.contains("conv2d_53.bias"));
 }
 
 TEST_CASE("Graph: reports every mismatch at once, by layer name and shape") {
