@@ -137,15 +137,4 @@ GradientBuckets UpdateTables::buckets_of(const UpdateBindings& bindings) const {
   return buckets;
 }
 
-std::vector<CastRange> cut_cast_ranges(const std::vector<CastRange>& ranges) {
-  std::vector<CastRange> cut;
-  for (const CastRange& range : ranges) {
-    for (std::int64_t at = 0; at < range.elements; at += cast_range_elements) {
-      cut.push_back(
-          {range.from + at, range.to + at, std::min(range.elements - at, cast_range_elements)});
-    }
-  }
-  return cut;
-}
-
 }  // namespace troupe::gpu::cuda

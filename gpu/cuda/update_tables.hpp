@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "gpu/cuda/kernels/cast.hpp"
 #include "gpu/cuda/kernels/update.hpp"
 #include "gpu/device.hpp"
 #include "gpu/nn/optimizer.hpp"
@@ -51,8 +50,5 @@ class UpdateTables {
               statistics_offset_bytes_ = 0, sums_offset_bytes_ = 0, result_offset_bytes_ = 0,
               bytes_ = 0;
 };
-
-/// `ranges` cut so that no one has more than cast_range_elements; for cast_to_bf16.
-std::vector<CastRange> cut_cast_ranges(const std::vector<CastRange>& ranges);
 
 }  // namespace troupe::gpu::cuda

@@ -1,7 +1,9 @@
 // A job through its actors beside the bare loop over the compute core, on the same model, data and cores: samples a
 // second, as ratios of the median of several runs, both in turn. Run it pinned:
 //
-//   TROUPE_DATA=DIR taskset -c 0,1 bench_pipeline [mlp|cnn]...
+//   TROUPE_DATA=DIR taskset -c 0,1 bench_pipeline [--device cuda] [mlp|cnn]...
+//
+// On a GPU the loop is that of a trainer that is alone (ResidentJob), so that the ratio is what the actors cost.
 #include <sched.h>
 
 #include <algorithm>
@@ -17,7 +19,11 @@
 #include "actors/loader/prepared_data.hpp"
 #include "actors/pipeline/pipeline.hpp"
 #include "actors/pipeline/roles.hpp"
+#include "actors/trainer/device_data.hpp"
+#include "actors/trainer/job_device.hpp"
+#include "actors/trainer/resident_job.hpp"
 #include "gpu/cpu_device.hpp"
+#include "gpu/device.hpp"
 #include "gpu/nn/local_job.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/worker_main.hpp"
@@ -47,12 +53,16 @@ const std::vector<Model> models{
      256, 60},
 };
 
+// Some seconds of work for a GPU.
+const std::vector<Model> gpu_models{{"mlp", models[0].layers, 256, 100000},
+                                    {"cnn", models[1].layers, 256, 20000}};
+
 double median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
 }
 
-std::string yaml(const Model& model, const std::string& data) {
+std::string yaml(const Model& model, const std::string& data, const std::string& device) {
   return std::string{"name: bench\nseed: 1\ndata:\n  format: idx\n  train: {features: "} + data +
          "/mnist/train-images-idx3-ubyte.gz, labels: " + data +
          "/mnist/train-labels-idx1-ubyte.gz}\n  classes: 10\n"
@@ -61,7 +71,52 @@ std::string yaml(const Model& model, const std::string& data) {
          "model: " +
          model.layers + "\ntrain: {steps: " + std::to_string(model.steps) +
          ", batch: " + std::to_string(model.batch) +
-         ", optimizer: adam, checkpoint_every: 1000000}\n";
+         ", optimizer: adam, checkpoint_every: 1000000, device: " + device + "}\n";
+}
+
+/// Steps a second of the loop over the compute core, without the first of them.
+double bare_steps(const PreparedJob& prepared, BatchMaker& batches) {
+  const auto device = gpu::make_cpu_device();
+  gpu::nn::LocalJob job{prepared.job->graph(), *device, prepared.job->spec()};
+  const gpu::nn::BatchSource source = [&](PositionRange positions,
+                                          std::span<std::byte* const> inputs) {
+    batches.fill(positions, inputs);
+  };
+  job.step(source);
+  const auto began = Steady::now();
+  while (job.next_step() < prepared.job->steps()) job.step(source);
+  return static_cast<double>(prepared.job->steps() - 1) /
+         std::chrono::duration<double>(Steady::now() - began).count();
+}
+
+/// The same by a GPU that has the data set; a version is copied out as often as it has to be.
+double bare_steps_on_gpu(const PreparedJob& prepared) {
+  const TrainingJob& job = *prepared.job;
+  JobDevice device = JobDevice::make(job, {});
+  ShardRunner runner{prepared.job, *device.device};
+  ResidentJob resident{prepared.job, *device.device, runner};
+  std::vector<std::byte> state(job.layout().slot_bytes);
+  job.graph().initialise(job.layout(), job.spec().seed, state);
+  resident.load(0, state);
+  std::string why_not;
+  auto data = put_on_device(posix_files(), prepared.data_folder, job, *device.device, why_not);
+  if (!data) throw Error{ErrorCode::unsupported, why_not};
+  resident.set_data(*std::move(data));
+  const auto advance = [&](std::uint64_t steps) {
+    resident.run(steps);
+    if (resident.version() % ResidentJob::most_unsaved != 0) return;
+    const ResidentJob::Snapshot snapshot = resident.snapshot();
+    resident.copy_out(snapshot, state);
+    resident.release(snapshot);
+  };
+  advance(ResidentJob::most_at_once);
+  resident.check();
+  const auto began = Steady::now();
+  while (resident.version() < job.steps())
+    advance(std::min<std::uint64_t>(job.steps() - resident.version(), ResidentJob::most_at_once));
+  resident.check();
+  return static_cast<double>(job.steps() - ResidentJob::most_at_once) /
+         std::chrono::duration<double>(Steady::now() - began).count();
 }
 
 /// Samples a second of a whole job, from its first step to its last.
@@ -100,11 +155,13 @@ int main(int argc, char** argv) {
   cpu_set_t cores;
   ::sched_getaffinity(0, sizeof cores, &cores);
   std::printf("%d cores\n", CPU_COUNT(&cores));
-  for (const Model& model : models) {
-    bool wanted = argc == 1;
-    for (int i = 1; i < argc; ++i) wanted = wanted || model.name == std::string{argv[i]};
-    if (!wanted) continue;
-    const std::string config = folder + "/" + model.name + ".yaml", text = yaml(model, data);
+  std::vector<std::string> words{argv + 1, argv + argc};
+  const bool on_gpu = words.size() >= 2 && words[0] == "--device" && words[1] == "cuda";
+  if (on_gpu) words.erase(words.begin(), words.begin() + 2);
+  for (const Model& model : on_gpu ? gpu_models : models) {
+    if (!words.empty() && std::ranges::find(words, model.name) == words.end()) continue;
+    const std::string config = folder + "/" + model.name + ".yaml",
+                      text = yaml(model, data, on_gpu ? "cuda" : "cpu");
     write_atomically(posix_files(), config, std::as_bytes(std::span{text}));
     const Pipeline pipeline = Pipeline::from_yaml(config, registry);
     const JobSections sections = test::sections_of(pipeline.config(), folder);
@@ -116,17 +173,7 @@ int main(int argc, char** argv) {
     std::vector<double> bare, one, two;
     std::string hash_one, hash_two;
     for (int round = 0; round < 5; ++round) {
-      const auto device = gpu::make_cpu_device();
-      gpu::nn::LocalJob job{prepared.job->graph(), *device, prepared.job->spec()};
-      const gpu::nn::BatchSource source = [&](PositionRange positions,
-                                              std::span<std::byte* const> inputs) {
-        batches.fill(positions, inputs);
-      };
-      job.step(source);
-      const auto began = Steady::now();
-      while (job.next_step() < prepared.job->steps()) job.step(source);
-      bare.push_back(static_cast<double>(prepared.job->steps() - 1) /
-                     std::chrono::duration<double>(Steady::now() - began).count());
+      bare.push_back(on_gpu ? bare_steps_on_gpu(prepared) : bare_steps(prepared, batches));
       one.push_back(through_actors(config, registry, 1, folder, hash_one));
       two.push_back(through_actors(config, registry, 2, folder, hash_two));
     }

@@ -11,6 +11,7 @@
 #    90  jobs by the command: alone, shared out, killed, resumed, in bf16, which must give the same hashes
 #   100  the MNIST pipelines, trained to 98.0 % and 99.2 %, where TROUPE_DATA has MNIST
 #   200  the speed of training steps beside PyTorch, a table, also written to $OUT/gpu.txt where OUT is set
+#    60  what the actors cost of a step, where TROUPE_DATA has MNIST
 #    60  the first of these again under compute-sanitizer: memcheck
 #    60  and racecheck, where it is installed
 #
@@ -21,7 +22,7 @@ cd "$(dirname "$0")/../.." || exit 2
 build=${1-build-gpu}
 if [ $# -eq 0 ]; then
   [ -f "$build/build.ninja" ] || CXX='ccache g++' meson setup "$build" -Dcuda=enabled >"$build.log" 2>&1 || { tail -n 20 "$build.log"; exit 2; }
-  targets=(gpu/cuda/libtroupe_cuda.so tests/gpu/cuda/find_gpu tests/gpu/cuda/test_on_gpu apps/troupe tests/bench/gpu_step)
+  targets=(gpu/cuda/libtroupe_cuda.so tests/gpu/cuda/find_gpu tests/gpu/cuda/test_on_gpu apps/troupe tests/bench/gpu_step tests/bench/bench_pipeline)
   # The CPU's fast kernels, by which versions are evaluated, where oneDNN is installed.
   grep -q '^build gpu/onednn/libtroupe_onednn.so:' "$build/build.ninja" && targets+=(gpu/onednn/libtroupe_onednn.so)
   ninja -C "$build" "${targets[@]}" >"$build.log" 2>&1 || { tail -n 40 "$build.log"; exit 2; }
@@ -58,6 +59,7 @@ step "operations, programs and jobs" 150 "$tests" --no-intro
 step "jobs by the command" 90 python3 tests/apps/gpu_jobs_test.py "$build/apps/troupe" apps/pipelines
 step "MNIST" 100 python3 tests/apps/mnist_pipelines.py "$build/apps/troupe" apps/pipelines --device cuda
 step "speed" 200 python3 tests/bench/gpu_vs_torch.py "$build" --limit 190 ${OUT:+--out "$OUT/gpu.txt"}
+step "the actors' part" 60 "$build/tests/bench/bench_pipeline" --device cuda
 if command -v compute-sanitizer >/dev/null; then
   step "memcheck" 60 compute-sanitizer --tool memcheck --error-exitcode 1 "$tests" --no-intro -tc="CudaProgram*,Activate: portable*agree*,Dropout*draws*"
   step "racecheck" 60 compute-sanitizer --tool racecheck --error-exitcode 1 "$tests" --no-intro -tc="SoftmaxCrossEntropy: portable*,BinaryCrossEntropy*"

@@ -20,29 +20,6 @@ struct Cast {
   }
 };
 
-constexpr int range_packet = packet_of<float, Bf16>;
-
-__global__ void __launch_bounds__(block_threads)
-    cast_each(const CastRange* ranges, std::int64_t count, const float* from, Bf16* to,
-              bool bases_aligned) {
-  for (std::int64_t index = blockIdx.x; index < count; index += gridDim.x) {
-    const CastRange range = ranges[index];
-    const float* const source = from + range.from;
-    Bf16* const target = to + range.to;
-    std::int64_t packed = 0;
-    if (bases_aligned && range.from % range_packet == 0 && range.to % range_packet == 0) {
-      packed = range.elements / range_packet * range_packet;
-    }
-    for (std::int64_t i = threadIdx.x * range_packet; i < packed;
-         i += block_threads * range_packet) {
-      store(target + i, load<range_packet>(source + i));
-    }
-    for (std::int64_t i = packed + threadIdx.x; i < range.elements; i += block_threads) {
-      set(target[i], source[i]);
-    }
-  }
-}
-
 /// Calls visit(T{}).
 template <class Visit>
 void with_source(DType type, Visit visit) {
@@ -69,15 +46,6 @@ void cast_scale(StreamHandle stream, const CastScale& cast, const void* x, void*
       for_each_element<packet>(stream, cast.elements, aligned<packet>(body.x, body.y), body);
     });
   });
-}
-
-void cast_to_bf16(StreamHandle stream, const CastRange* ranges, std::size_t count,
-                  const float* from, void* to) {
-  if (count == 0) return;
-  const auto ranges_count = static_cast<std::int64_t>(count);
-  Bf16* const target = static_cast<Bf16*>(to);
-  launch(cast_each, {static_cast<unsigned>(std::min(ranges_count, most_blocks))}, {block_threads},
-         stream, ranges, ranges_count, from, target, aligned<range_packet>(from, target));
 }
 
 }  // namespace troupe::gpu::cuda
