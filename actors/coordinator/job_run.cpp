@@ -174,7 +174,11 @@ void JobRun::note_data() {
           *shards = settled_shards(read_machine(posix_files(), machine), job->train());
       },
       [this, shards] {
-        if (*shards) job_ = with_shards(*job_, **shards);
+        try {
+          if (*shards) job_ = with_shards(*job_, **shards);
+        } catch (const Error& error) {
+          return fail(one_line(error.what()));
+        }
         train();
       });
 }

@@ -76,8 +76,11 @@ void Training::seek_machine() {
 }
 
 void Training::take_machine(const JobMember& who) {
-  if (who.exhausted && who.job == options_.job->id() && listener_.on_exhausted)
+  if (exhausted_) return;  // another job comes in this one's place
+  if (who.exhausted && who.job == options_.job->id() && listener_.on_exhausted) {
+    exhausted_ = true;
     return listener_.on_exhausted(who.path + ": " + who.fault);
+  }
   if (!who.probe || who.job != options_.job->id()) return seek_machine();
   seeking_ = false;
   look_for_fitting();
@@ -194,7 +197,7 @@ void Training::join(const JobMember& who) {
   const std::string fault = shows ? who.fault : std::string{};
   if (!fresh && member.incarnation == incarnation && member.role == role) {
     if ((!probe && fault.empty()) || (probe == member.probe && fault == member.fault)) return;
-    member.probe = probe;
+    if (probe) member.probe = probe;
     member.fault = fault;
     if (started_) share();
     if (seeking_) take_machine(who);

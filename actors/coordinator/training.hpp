@@ -157,6 +157,7 @@ class Training {
   std::uint64_t saved_through_ = 0;  // versions up to this one that had to be saved are
   std::uint64_t timer_ = 0, fitting_timer_ = 0;
   std::string refusal_;   // the last one
+  bool exhausted_ = false;
   bool seeking_ = false;  // for a machine: no trainer has shown what it makes of the job
   bool started_ = false, saving_ = false, stopped_ = false, retired_ = false, warned_ = false;
 };

@@ -43,6 +43,12 @@ class Membership {
   /// Tells likewise that it cannot compute the job, and why.
   /// @param exhausted  for want of memory
   void show_fault(std::uint64_t job, std::string why, bool exhausted = false);
+  /// The job that was shown, with either; 0: none.
+  std::uint64_t shown() const { return shown_ ? shown_->job : 0; }
+  /// Tells the same once more.
+  void show_again() const {
+    if (coordinator_) tell();
+  }
 
  private:
   struct Shown {

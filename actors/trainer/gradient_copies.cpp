@@ -17,13 +17,13 @@ void GradientCopies::begin(const nn::Plan& plan, std::uint64_t runs, nn::ShardRe
                            const nn::ShardReduction::Additions& additions) {
   const nn::ShardReduction::Buffers sum = reduction.result();
   // The sums are complete before backward begins.
-  stream_->wait(plan.event(layout_.buckets.size()), runs);
+  plan.event(layout_.buckets.size()).wait(runs);
   reduction.add_sums(*stream_, additions);
   stream_->copy(staging_->data() + layout_.parameter_elements * sizeof(float), sum.sums,
                 layout_.sums_bytes);
   stream_->record(*copied_);
   for (std::size_t i = 0; i < layout_.buckets.size(); ++i) {
-    stream_->wait(plan.event(i), runs);
+    plan.event(i).wait(runs);
     reduction.add_bucket(*stream_, additions, i);
     stream_->copy(staging_->data() + layout_.buckets[i].begin * sizeof(float), sum.buckets[i],
                   layout_.buckets[i].size_bytes());

@@ -19,7 +19,7 @@ class GradientCopies {
   /// @throws Error exhausted.
   GradientCopies(gpu::Device& device, const gpu::nn::StateLayout& layout);
 
-  /// After the run of a part's last shard was enqueued.
+  /// After the run of a part's last shard was enqueued. Blocks until its backward is done, bucket after bucket.
   /// @param runs       of the plan, with that one
   /// @param additions  which that shard makes possible
   void begin(const gpu::nn::Plan& plan, std::uint64_t runs, gpu::nn::ShardReduction& reduction,

@@ -64,8 +64,15 @@ unsigned visible_gpus() {
       ++count;
   }
   if (const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES")) {
-    const std::string_view list{visible};
-    const auto named = list.empty() ? 0U : static_cast<unsigned>(std::ranges::count(list, ',') + 1);
+    // As CUDA reads it: up to the first that is none.
+    unsigned named = 0;
+    std::string_view list{visible};
+    while (!list.empty()) {
+      const std::string_view one = list.substr(0, list.find(','));
+      if (!is_number(one) && !one.starts_with("GPU-") && !one.starts_with("MIG-")) break;
+      ++named;
+      list.remove_prefix(std::min(list.size(), one.size() + 1));
+    }
     count = std::min(count, named);
   }
   return count;

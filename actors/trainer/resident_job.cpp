@@ -58,8 +58,23 @@ void ResidentJob::load(std::uint64_t version, std::span<const std::byte> state) 
   runner_.stream().synchronize();
 }
 
-void ResidentJob::set_data(DeviceData data) {
-  data_ = std::move(data);
+void ResidentJob::rehearse() {
+  std::vector<std::byte> state(job_->layout().slot_bytes);
+  job_->graph().initialise(job_->layout(), job_->spec().seed, state);
+  load(0, state);
+  std::size_t largest = 0;
+  for (std::size_t i = 0; i < job_->graph().inputs().size(); ++i)
+    largest = std::max(largest, runner_.input_bytes(i));
+  const std::vector<std::byte> nothing(largest);
+  ShardInputs inputs{};
+  for (std::size_t i = 0; i < job_->graph().inputs().size(); ++i)
+    inputs.inputs.push_back(std::span{nothing}.first(runner_.input_bytes(i)));
+  step(std::vector<ShardInputs>(job_->shards(), inputs));
+  runner_.stream().synchronize();
+}
+
+void ResidentJob::make_room_for_batches() {
+  if (state_ != nullptr) return;
   for (std::size_t i = 0; i < job_->graph().inputs().size(); ++i) {
     batch_.push_back(device_.allocate(runner_.input_bytes(i)));
     rings_.push_back({batch_.back()->data(), runner_.input_bytes(i)});

@@ -43,6 +43,8 @@ class ResidentJob {
   ResidentJob(const ResidentJob&) = delete;
   ResidentJob& operator=(const ResidentJob&) = delete;
 
+  /// Computes a step of nothing, so that want of memory shows. Then comes load(). @throws Error exhausted.
+  void rehearse();
   /// Begins at a version, in the layout's order. Snapshots that are held are void.
   void load(std::uint64_t version, std::span<const std::byte> state);
   /// The one that the steps enqueued so far lead to.
@@ -53,8 +55,10 @@ class ResidentJob {
 
   /// How many steps run() takes at a time.
   static constexpr std::size_t most_at_once = 16;
-  /// From here on batches can be made by the device.
-  void set_data(DeviceData data);
+  /// Takes the memory of batches that the device makes, before the data set takes what is left. @throws Error exhausted.
+  void make_room_for_batches();
+  /// From here on batches can be made by the device, for which there is room.
+  void set_data(DeviceData data) { data_ = std::move(data); }
   bool has_data() const { return data_.rows != nullptr; }
   /// So many steps by them, none behind the job's last. Blocks while the device is two calls behind. @throws Error as step().
   void run(std::size_t steps);

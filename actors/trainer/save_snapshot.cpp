@@ -8,6 +8,8 @@ namespace troupe::actors {
 
 SnapshotOutcome save_snapshot(ResidentJob& resident, const ResidentJob::Snapshot& snapshot,
                               VersionSlots slots, bool pin) {
+  // Before anything is copied.
+  if (snapshot.version > slots.collected() + VersionSlots::records) return SnapshotOutcome::no_room;
   auto to = slots.begin_write();
   if (!to) return SnapshotOutcome::no_room;
   const auto outcomes = resident.copy_out(snapshot, to->state());

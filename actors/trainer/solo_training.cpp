@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "actors/trainer/device_data.hpp"
+#include "gpu/nn/matrix_peak.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
-#include "runtime/actor/services.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
 #include "runtime/telemetry/log.hpp"
@@ -22,17 +22,18 @@ namespace {
 
 constexpr Duration snapshot_every = 1s;
 constexpr Duration try_again_after = 20ms;
+constexpr Duration shortest_call = 20ms, longest_call = 100ms;
 
 }  // namespace
 
 SoloTraining::SoloTraining(Context& context, SoloOptions options, ShardBatches& batches,
-                           Listener listener)
+                           TrainerMetrics& metrics, Listener listener)
     : context_{context},
       options_{std::move(options)},
       job_{options_.worker->job()},
       batches_{batches},
-      listener_{std::move(listener)},
-      metrics_{context.services().metrics, context.path()} {}
+      metrics_{metrics},
+      listener_{std::move(listener)} {}
 
 template <class What, class Then>
 void SoloTraining::work(const std::string& label, What what, Then then) {
@@ -86,11 +87,17 @@ SoloTraining::Begun SoloTraining::begin_on(ShardWorker& worker, VersionSlots slo
   resident.load(held->version(), held->state());
   Begun begun{held->version()};
   if (!data.empty() && !resident.has_data()) {
+    resident.make_room_for_batches();
     if (auto there = put_on_device(posix_files(), data, *worker.job(), *worker.device().device,
                                    begun.why_not))
       resident.set_data(*std::move(there));
   }
   begun.has_data = resident.has_data();
+  try {
+    begun.peak = gpu::nn::matrix_peak(*worker.device().device, worker.job()->spec().precision);
+  } catch (const Error& error) {  // it is for people to see
+    if (error.code() != ErrorCode::exhausted) throw;
+  }
   return begun;
 }
 
@@ -105,7 +112,9 @@ void SoloTraining::begin() {
         if (!begun.why_not.empty())
           context_.log().info("batches come from the loaders", {{"why", begun.why_not}});
         begun_ = true;
+        if (std::exchange(replays_, false)) careful_until_ = std::max(careful_until_, version_);
         has_data_ = begun.has_data;
+        peak_ = begun.peak;
         version_ = snapshot_ = saved_ = *begun.version;
         snapshot_at_ = context_.now();
       });
@@ -160,7 +169,11 @@ void SoloTraining::save(std::shared_ptr<const Taken> taken) {
           [worker = options_.worker, memory = options_.memory, slots = options_.slots, taken, pin] {
             const SnapshotOutcome outcome =
                 save_snapshot(*taken->resident, taken->snapshot, slots, pin);
-            return Saved{outcome, taken->resident->times(), worker->device().device->use()};
+            // Else nobody has waited for the step that was measured.
+            const bool passed =
+                outcome == SnapshotOutcome::committed || outcome == SnapshotOutcome::not_finite;
+            return Saved{outcome, passed ? taken->resident->times() : std::nullopt,
+                         worker->device().device->use()};
           },
           [self = shared_from_this(), taken](const Saved& result) {
             if (!self->ended_) self->saved(taken, result);
@@ -168,7 +181,7 @@ void SoloTraining::save(std::shared_ptr<const Taken> taken) {
 }
 
 void SoloTraining::saved(const std::shared_ptr<const Taken>& taken, const Saved& result) {
-  if (result.times) metrics_.set(*result.times, taken->resident->flops());
+  if (result.times) metrics_.set(*result.times, taken->resident->flops(), peak_);
   if (result.use) metrics_.set(*result.use);
   if (result.outcome == SnapshotOutcome::not_finite) return replay();
   if (result.outcome != SnapshotOutcome::committed) {
@@ -190,13 +203,13 @@ void SoloTraining::replay() {
   context_.log().warning("something was not finite: the last steps are computed again",
                          {{"from", saved_}, {"to", version_}});
   saving_ = false;
-  careful_until_ = version_;
+  replays_ = true;
   begun_ = false;
   advance();
 }
 
 std::size_t SoloTraining::possible_steps() const {
-  const std::size_t most = careful_until_ > 0 ? 1 : ResidentJob::most_at_once;
+  const std::size_t most = careful_until_ > 0 ? 1 : at_once_;
   const std::uint64_t border =
       std::min(job_->steps(), snapshot_ + std::uint64_t{ResidentJob::most_unsaved});
   std::size_t steps = 0;
@@ -215,11 +228,23 @@ void SoloTraining::compute_from_device() {
   work(
       "steps from " + std::to_string(version_),
       [steps = possible_steps(), careful = careful_until_ > 0](ShardWorker& worker) {
+        const auto began = std::chrono::steady_clock::now();
         worker.resident()->run(steps);
         if (careful) worker.resident()->check();
-        return worker.resident()->version();
+        return Computed{worker.resident()->version(), steps,
+                        std::chrono::steady_clock::now() - began};
       },
-      [this](std::uint64_t version) { version_ = version; });
+      [this](const Computed& result) { computed(result); });
+}
+
+/// The device is up to two calls behind, so that a call takes as long as its steps.
+void SoloTraining::computed(const Computed& result) {
+  version_ = result.version;
+  if (result.took > longest_call) {
+    at_once_ = std::max<std::size_t>(1, at_once_ / 2);
+  } else if (result.took < shortest_call && result.steps == at_once_) {
+    at_once_ = std::min(2 * at_once_, ResidentJob::most_at_once);
+  }
 }
 
 std::vector<ShardBatches::Inputs> SoloTraining::ready_steps() {
@@ -242,13 +267,15 @@ void SoloTraining::compute_from_loaders() {
   work(
       "steps from " + std::to_string(version_),
       [steps = std::move(steps), careful = careful_until_ > 0](ShardWorker& worker) {
+        const auto began = std::chrono::steady_clock::now();
         for (const ShardBatches::Inputs& inputs : steps) {
           worker.resident()->step(inputs.shards);
           if (careful) worker.resident()->check();
         }
-        return worker.resident()->version();
+        return Computed{worker.resident()->version(), steps.size(),
+                        std::chrono::steady_clock::now() - began};
       },
-      [this](std::uint64_t version) { version_ = version; });
+      [this](const Computed& result) { computed(result); });
 }
 
 }  // namespace troupe::actors

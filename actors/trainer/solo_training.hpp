@@ -44,7 +44,7 @@ class SoloTraining : public std::enable_shared_from_this<SoloTraining> {
     std::function<void()> on_left;                             ///< after leave()
   };
   SoloTraining(runtime::Context& context, SoloOptions options, ShardBatches& batches,
-               Listener listener);
+               TrainerMetrics& metrics, Listener listener);
 
   /// Does what can be done now: to be called when inputs have come.
   void advance();
@@ -61,6 +61,7 @@ class SoloTraining : public std::enable_shared_from_this<SoloTraining> {
     std::optional<std::uint64_t> version;  ///< none: there is none yet
     bool has_data = false;
     std::string why_not = {};
+    double peak = 0.0;  ///< of the device
   };
   /// By the worker.
   static Begun begin_on(ShardWorker& worker, VersionSlots slots, const std::string& data);
@@ -85,6 +86,12 @@ class SoloTraining : public std::enable_shared_from_this<SoloTraining> {
   /// How many steps may be enqueued now: none is behind a version that must be saved first.
   std::size_t possible_steps() const;
   std::vector<ShardBatches::Inputs> ready_steps();
+  struct Computed {
+    std::uint64_t version = 0;
+    std::size_t steps = 0;
+    Duration took{};
+  };
+  void computed(const Computed& result);
   void compute_from_loaders();
   void compute_from_device();
 
@@ -92,14 +99,17 @@ class SoloTraining : public std::enable_shared_from_this<SoloTraining> {
   SoloOptions options_;
   std::shared_ptr<const TrainingJob> job_;
   ShardBatches& batches_;
+  TrainerMetrics& metrics_;
   Listener listener_;
-  TrainerMetrics metrics_;
   std::uint64_t version_ = 0;   ///< that the device was told to compute
   std::uint64_t snapshot_ = 0;  ///< the newest that was taken
   std::uint64_t saved_ = 0;     ///< the newest in the node's slots
   TimePoint snapshot_at_{};
   bool has_data_ = false;  ///< on the device
+  double peak_ = 0.0;      ///< of the device, in the job's precision; 0: not measured
   bool begun_ = false, busy_ = false, saving_ = false, leaving_ = false, ended_ = false;
+  std::size_t at_once_ = 1;  ///< steps of a call: as many as take long enough, and not too long
+  bool replays_ = false;
   std::uint64_t careful_until_ =
       0;  ///< a step at a time below this version: something was not finite
 };

@@ -14,14 +14,17 @@
 #include "actors/job/membership.hpp"
 #include "actors/job/training_job.hpp"
 #include "actors/trainer/job_device.hpp"
+#include "actors/trainer/machine_teller.hpp"
 #include "actors/trainer/shard_batches.hpp"
 #include "actors/trainer/shard_worker.hpp"
 #include "actors/trainer/solo_training.hpp"
+#include "actors/trainer/trainer_metrics.hpp"
 #include "actors/versions/version_slots.hpp"
 #include "gpu/device.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
+#include "runtime/actor/services.hpp"
 #include "runtime/base/canonical_tree.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/shared_memory.hpp"
@@ -43,6 +46,7 @@ constexpr Duration answer_within = 10s;
 constexpr Duration try_again_after = 20ms;
 constexpr Duration look_every = 250ms;  // whether a message was lost
 constexpr Duration tell_pace_every = 1s;
+constexpr Duration alone_for = 200ms;  // until the job's versions move to the device
 
 class Trainer final : public Actor {
  public:
@@ -52,6 +56,7 @@ class Trainer final : public Actor {
         backup_after_{with.duration("backup_after")},
         loader_{with.text("loader")},
         gpu_{gpu_of(context, with)},
+        metrics_{context.services().metrics, context.path()},
         batches_{context, [this] { advance(); }},
         membership_{context, with.text("coordinator"), "trainer"} {
     look();
@@ -75,6 +80,7 @@ class Trainer final : public Actor {
   struct Computed {
     Frame sum;
     Duration took{};
+    std::optional<gpu::DeviceUse> use = {};
   };
   /// Trainers of a group have a GPU each, as far as there are enough.
   static GpuOptions gpu_of(const Context& context, const Parameters& with) {
@@ -111,7 +117,9 @@ class Trainer final : public Actor {
       batches_.begin(job_);
       memory_ = context_.memory(memory);
     }
-    if (!admitted_) return show_probe();
+    if (!failure_.empty())
+      tell_failure(job_->id(), failure_);  // the first time it may have been lost
+    if (!admitted_) return show_machine();
     const Ref to = context_.ref(aggregator);
     if (!(to == aggregator_)) {
       if (aggregator_watch_ != 0) context_.unwatch(aggregator_watch_);
@@ -126,42 +134,8 @@ class Trainer final : public Actor {
   }
 
   /// The coordinator leases shards to those alone whose machine computes the job's bits (JOB-6).
-  void show_probe() {
-    struct Probed {
-      JobMachine machine;
-      bool is_cpu;
-      std::string why_not;
-    };
-    context_.executor({.name = "shards"})
-        .run_as(
-            "probe",
-            [worker = worker()]() -> Probed {
-              JobDevice& device = worker->device();
-              JobMachine machine = machine_of(*worker->job(), device);
-              // Want of memory has to show before step 0.
-              if (!device.is_cpu) worker->resident();
-              return {std::move(machine), device.is_cpu, device.why_not};
-            },
-            [this, job = job_](Probed probed) {
-              if (job != job_) return;
-              if (!probed.why_not.empty())
-                context_.log().info("computed by the CPU", {{"why", probed.why_not}});
-              on_device_ = !probed.is_cpu;
-              membership_.show(job->id(), probed.machine.probe, std::move(probed.machine.facts));
-            },
-            [this, job = job_](const std::exception_ptr& thrown) { show_fault(job, thrown); });
-  }
-
-  /// That this machine cannot compute the job is the coordinator's to judge: another one may.
-  void show_fault(const std::shared_ptr<const TrainingJob>& job, const std::exception_ptr& thrown) {
-    try {
-      std::rethrow_exception(thrown);
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::exhausted) throw;
-      if (job == job_)
-        membership_.show_fault(job->id(), one_line(error.what()),
-                               error.code() == ErrorCode::exhausted);
-    }
+  void show_machine() {
+    machine_.show(worker(), [this](bool on_device) { on_device_ = on_device; });
   }
 
   const std::shared_ptr<ShardWorker>& worker() {
@@ -172,6 +146,8 @@ class Trainer final : public Actor {
   void forget_job() {
     end_solo();
     on_device_ = false;
+    machine_.forget();
+    failure_.clear();
     job_.reset();
     slots_.reset();
     batches_.begin({});
@@ -233,11 +209,15 @@ class Trainer final : public Actor {
       is_alone() ? solo->advance() : solo->leave();
       return true;
     }
+    if (!is_alone()) alone_since_ = TimePoint::max();
     if (!is_alone() || busy_ || !batches_.has_loaders()) return false;
+    // Others may be about to come: then nothing need be brought to the device and back.
+    alone_since_ = std::min(alone_since_, context_.now());
+    if (context_.now() - alone_since_ < alone_for) return false;
     sent_.clear();
     begun_ = false;
     solo_ = std::make_shared<SoloTraining>(
-        context_, SoloOptions{worker(), *slots_, memory_, prefetch_, data_}, batches_,
+        context_, SoloOptions{worker(), *slots_, memory_, prefetch_, data_}, batches_, metrics_,
         SoloTraining::Listener{
             [this, job = job_->id()](std::uint64_t version) { tell_version(job, version); },
             [this, job = job_->id()](const std::string& reason) { tell_failure(job, reason); },
@@ -254,6 +234,8 @@ class Trainer final : public Actor {
     if (!solo_) return;
     solo_->end();
     solo_.reset();
+    metrics_.forget_times();
+    alone_since_ = TimePoint::max();
     context_.executor({.name = "shards"})
         .run([worker = worker_] { worker->drop_resident(); }, [] {});
   }
@@ -268,7 +250,7 @@ class Trainer final : public Actor {
   }
 
   void tell_failure(std::uint64_t job, const std::string& reason) {
-    context_.log().error(reason);
+    if (std::exchange(failure_, reason) != reason) context_.log().error(reason);
     if (!membership_.coordinator()) return;
     context_.tell<wire::JobFailed>(membership_.coordinator(),
                                    make_frame<wire::JobFailed>([&](auto head) {
@@ -340,7 +322,9 @@ class Trainer final : public Actor {
         .run_as(
             "shards of step " + std::to_string(step),
             [worker = worker(), slots = *slots_, memory = memory_, step, node,
-             inputs = batches_.inputs(part)]() mutable -> Computed {
+             inputs = batches_.inputs(part),
+             tells_use = on_device_ &&
+                         context_.now() - pace_told_at_ >= tell_pace_every]() mutable -> Computed {
               worker->drop_resident();  // the versions are others' as well
               const auto held = slots.hold_newest();
               if (!held || held->version() > step ||  // the step is past
@@ -349,10 +333,12 @@ class Trainer final : public Actor {
               const auto began = std::chrono::steady_clock::now();
               Frame sum =
                   worker->runner().sum(step, node, inputs.shards, held->version(), held->state());
-              return {std::move(sum), std::chrono::steady_clock::now() - began};
+              return {std::move(sum), std::chrono::steady_clock::now() - began,
+                      tells_use ? worker->device().device->use() : std::nullopt};
             },
             [this, job = job_->id(), part](Computed computed) {
               busy_ = false;
+              if (computed.use) metrics_.set(*computed.use);
               if (job_ && job_->id() == job && !computed.sum.empty()) {
                 tell_pace(part.node.count, computed.took);
                 if (part.step >= step_) {
@@ -431,6 +417,7 @@ class Trainer final : public Actor {
   const Duration backup_after_;
   const std::string loader_;
   const GpuOptions gpu_;
+  TrainerMetrics metrics_;
   std::string
       data_;  // the folder of prepared data that batches may be made of here; empty: only loaders make them
   Ref aggregator_;
@@ -441,6 +428,8 @@ class Trainer final : public Actor {
   std::optional<VersionSlots> slots_;
   std::shared_ptr<ShardWorker> worker_;
   bool on_device_ = false;  // with memory of its own
+  std::string failure_;     // why the job cannot go on
+  TimePoint alone_since_ = TimePoint::max();
   std::shared_ptr<SoloTraining> solo_;
   std::uint64_t generation_ = 0;
   Subtree lease_;  // a range, not always a node, of steps with step % every_ == turn_
@@ -457,6 +446,7 @@ class Trainer final : public Actor {
   std::uint64_t paced_shards_ = 0;  // since then
   Duration paced_{};                // that they took
 
+  MachineTeller machine_{context_, membership_};
   Membership membership_;  // last: it tells when all else is there
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <optional>
 #include <string>
+#include <utility>
 
 #include "actors/trainer/step_times.hpp"
 #include "gpu/device.hpp"
@@ -9,19 +9,26 @@
 
 namespace troupe::actors {
 
-/// What a trainer on a GPU tells of it, a series for each trainer.
+/// What a trainer on a GPU tells of it, a series for each trainer, from when it is first known.
 class TrainerMetrics {
  public:
   /// @param path  the trainer's
-  TrainerMetrics(runtime::Metrics& metrics, const std::string& path);
+  TrainerMetrics(runtime::Metrics& metrics, std::string path)
+      : metrics_{metrics}, path_{std::move(path)} {}
 
   /// @param flops  of the step
-  void set(const StepTimes& times, double flops);
+  /// @param peak   that the device reaches, a second; 0: not known
+  void set(const StepTimes& times, double flops, double peak);
+  /// Steps are not measured any more.
+  void forget_times();
   void set(const gpu::DeviceUse& use);
 
  private:
-  runtime::Gauge &batch_, &forward_, &backward_, &sum_, &update_;
-  runtime::Gauge &flops_, &used_, &total_, &busy_;
+  void set_times(const StepTimes& times, double flops, double share);
+
+  runtime::Metrics& metrics_;
+  std::string path_;
+  bool told_times_ = false;
 };
 
 }  // namespace troupe::actors

@@ -256,6 +256,11 @@ std::optional<VersionSlots::Writing> VersionSlots::begin_write() {
 
 bool VersionSlots::commit(Writing written, std::uint64_t version, bool pinned) {
   std::uint64_t expected = written.mark_;
+  // Once is enough: who has unpinned it does so no more.
+  for (const Word& slot : header(memory_).slot) {
+    const std::uint64_t other = slot.load();
+    pinned = pinned && !(is_valid(other) && version_of(other) == version);
+  }
   const std::uint64_t word = word_of(version, pinned ? valid_and_pinned : valid);
   const bool done = header(memory_).slot[written.slot_].compare_exchange_strong(expected, word);
   written.memory_ = nullptr;

@@ -18,7 +18,8 @@ namespace troupe::gpu::cuda {
 
 /// Nodes in order. The first run enqueues each by itself, since kernels are loaded when they are first used; from the
 /// second on, what a run enqueues is recorded as a CUDA graph, once for each set of bindings, and launched as a whole.
-/// In a stream that is being recorded a run becomes part of that, without its signals. Batches are copied from the slot that StepState names to a place of the program's, so that a graph stays good.
+/// In a stream that is being recorded a run becomes part of that, without its signals. Batches are copied from the slot
+/// that StepState names to a place of the program's, so that a graph stays good.
 class CudaProgram final : public Program {
  public:
   /// How many sets of bindings are remembered; the one that was used longest ago makes room.

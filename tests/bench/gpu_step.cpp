@@ -27,6 +27,7 @@
 #include "actors/trainer/job_device.hpp"
 #include "gpu/cpu_device.hpp"
 #include "gpu/cuda_device.hpp"
+#include "gpu/nn/matrix_peak.hpp"
 #include "gpu/nn/models.hpp"
 #include "gpu/nn/plan_compiler.hpp"
 #include "runtime/base/error.hpp"
@@ -76,23 +77,6 @@ double total_flops(const std::vector<Instruction>& instructions) {
   return total;
 }
 
-/// Random numbers from -1/2 to 1/2 in bf16, which in pairs are such in f32 as well: products of zeros take less power, and
-/// so may be faster.
-void fill(Device& device, Stream& stream, std::byte* to, std::size_t bytes) {
-  constexpr std::size_t most = std::size_t{16} << 20U;
-  const std::size_t block_bytes = std::min(bytes, most);
-  const auto block = device.allocate_staging(block_bytes);
-  std::mt19937 random{1};
-  auto* const values = reinterpret_cast<std::uint16_t*>(block->data());
-  for (std::size_t i = 0; i < block_bytes / sizeof(std::uint16_t); ++i) {
-    const float value = static_cast<float>(random() % 256) / 256.0F - 0.5F;
-    values[i] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16U);
-  }
-  for (std::size_t at = 0; at < bytes; at += block_bytes)
-    stream.copy(to + at, block->data(), std::min(block_bytes, bytes - at));
-  stream.synchronize();
-}
-
 /// Seconds of products one after another, on operands of their own. The results go where other operands lie.
 double seconds_alone(Device& device, std::vector<Instruction> products, bool once) {
   std::size_t bytes = 0, operands = 0;
@@ -107,24 +91,13 @@ double seconds_alone(Device& device, std::vector<Instruction> products, bool onc
   }
   const auto stream = device.make_stream();
   const auto program = device.compile({std::move(products), bytes * operands, 1});
-  fill(device, *stream, program->arena(), bytes * operands);
+  fill_with_numbers(device, *stream, program->arena(), bytes * operands);
   const auto run = [&](std::size_t times) {
     for (std::size_t i = 0; i < times; ++i) program->run(*stream, {}, nullptr);
     stream->synchronize();
   };
   return once ? bench::median_seconds_of_many(run, 1, 0.0)
               : bench::median_seconds_of_many(run, 5, 0.1);
-}
-
-/// The rate of one large matrix product, by the layer `dense`. FLOP/s.
-double matrix_peak(Device& device, DType type, const Options& options) {
-  std::int64_t size = 8192;
-  if (device.host_accessible()) size = 1024;
-  if (options.steps > 0) size = 64;
-  Instruction product{Dense{size, size, size, false, Activation::none, type},
-                      std::vector<Operand>(3), "peak"};
-  const double work = flops(product.operation);
-  return work / seconds_alone(device, {std::move(product)}, options.steps > 0);
 }
 
 struct Result {
@@ -189,7 +162,7 @@ class Measurement {
   double peak(DType type) {
     const auto known = peaks_.find(type);
     if (known != peaks_.end()) return known->second;
-    return peaks_[type] = matrix_peak(device_, type, options_);
+    return peaks_[type] = matrix_peak(device_, type, options_.steps > 0 ? 64 : 8192);
   }
 
   Device& device_;

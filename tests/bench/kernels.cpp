@@ -12,8 +12,8 @@
 
 #include "gpu/kernel.hpp"
 #include "gpu/kernel_module.hpp"
-#include "gpu/reference/library.hpp"
 #include "gpu/operation.hpp"
+#include "gpu/reference/library.hpp"
 #include "gpu/tensor.hpp"
 #include "runtime/base/float_environment.hpp"
 #include "tests/bench/measure.hpp"

@@ -101,6 +101,7 @@ double bare_steps_on_gpu(const PreparedJob& prepared) {
   std::string why_not;
   auto data = put_on_device(posix_files(), prepared.data_folder, job, *device.device, why_not);
   if (!data) throw Error{ErrorCode::unsupported, why_not};
+  resident.make_room_for_batches();
   resident.set_data(*std::move(data));
   const auto advance = [&](std::uint64_t steps) {
     resident.run(steps);

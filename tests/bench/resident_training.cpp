@@ -137,6 +137,7 @@ void ResidentTraining::put_on_device() {
   data.digest = [records = records_](PositionRange positions) {
     return records->digest(positions);
   };
+  resident_->make_room_for_batches();
   resident_->set_data(std::move(data));
 }
 

@@ -205,6 +205,7 @@ TEST_CASE("ResidentJob: of data on the device it makes the same versions, record
   const auto device = gpu::make_cpu_device();
   const auto wanted = shared_out(job, *device);
   World world{job, *device};
+  world.resident->make_room_for_batches();
   world.resident->set_data(
       {std::make_unique<FunctionOfPosition>(*job), [&](PositionRange positions) {
          ShardDigest digest{};
@@ -225,6 +226,7 @@ TEST_CASE("ResidentJob: of data on the device it makes the same versions, record
   }
   // Begun anew in the middle, after which nothing that was recorded before is used.
   World again{job, *device};
+  again.resident->make_room_for_batches();
   again.resident->set_data(
       {std::make_unique<FunctionOfPosition>(*job), [](PositionRange) { return ShardDigest{}; }});
   again.resident->run(4);
