@@ -13,6 +13,9 @@ struct Source {
   std::size_t asked = 0;
   std::map<void*, std::size_t> sizes = {};
 
+  ~Source() {
+    for (void* const block : out) ::operator delete(block);
+  }
   MemoryPool::Source functions() {
     return {[this](std::size_t bytes) -> void* {
               ++asked;
