@@ -4,12 +4,11 @@
 #include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "actors/job/spec_reader.hpp"
-#include "actors/model/model_spec.hpp"
 #include "actors/versions/version_slots.hpp"
 #include "runtime/base/error.hpp"
 
@@ -41,14 +40,9 @@ PreparedJob with_shards(PreparedJob job, std::uint32_t shards) {
   const Json text = changed(job.job->text());
   job.job = std::make_shared<TrainingJob>(text.dump());
   job.record.config = changed(job.record.config).dump();
-  std::vector<SpecProblem> problems;
-  const std::string layers = text["model"].dump();
-  SpecReader list = SpecReader::parse(layers, problems);
   const auto features = text["features"].get<std::vector<std::int64_t>>();
-  const gpu::nn::ModelDescription model =
-      read_model(list, gpu::Shape{std::span{features}}, job.classes);
-  throw_if_any(problems, "model");
-  throw_if_any(check_model(model, job.classes, {}, job.job->shard_rows()), "model");
+  check_shards(text["model"].dump(), gpu::Shape{std::span{features}}, job.classes,
+               job.job->shard_rows());
   return job;
 }
 

@@ -61,6 +61,15 @@ std::string report_of(const PreparedManifest& manifest) {
 
 }  // namespace
 
+void check_shards(const std::string& model, const gpu::Shape& features, std::int64_t classes,
+                  std::int64_t rows) {
+  std::vector<SpecProblem> problems;
+  SpecReader layers = SpecReader::parse(model, problems);
+  const gpu::nn::ModelDescription description = read_model(layers, features, classes);
+  throw_if_any(problems, "model");
+  throw_if_any(check_model(description, classes, {}, rows), "model");
+}
+
 PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const std::string& cache) {
   const DataSpec data_spec =
       parse_data_spec(section(sections.data).dump(), sections.base, sections.formats);
@@ -84,15 +93,12 @@ PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const st
   result.evaluate = read_evaluate(evaluate, data.classes());
   throw_if_any(problems, "evaluate");
   const std::string model_text = Json::parse(sections.model).dump();
-  SpecReader layers = SpecReader::parse(model_text, problems);
-  const gpu::nn::ModelDescription model = read_model(layers, chain.out_shape(), data.classes());
-  throw_if_any(problems, "model");
   Json train = section(sections.train);
   if (result.evaluate.every_steps > 0) train["evaluate_every"] = result.evaluate.every_steps;
   SpecReader training = SpecReader::parse(train.dump(), problems);
   const std::int64_t rows = shard_rows(read_train(training));
   throw_if_any(problems, "train");
-  throw_if_any(check_model(model, data.classes(), {}, rows), "model");
+  check_shards(model_text, chain.out_shape(), data.classes(), rows);
 
   Json job = Json::parse(training_job_text(sections.seed, result.training, chain.out_shape(),
                                            data.classes(), model_text, train.dump()));

@@ -8,6 +8,7 @@
 #include "actors/evaluator/evaluate_spec.hpp"
 #include "actors/job/training_job.hpp"
 #include "actors/loader/data_format.hpp"
+#include "gpu/shape.hpp"
 #include "runtime/base/file.hpp"
 #include "serialization/manifest.hpp"
 #include "serialization/xxh3.hpp"
@@ -54,5 +55,10 @@ struct PreparedJob {
 /// @param cache  where prepared data is kept
 /// @throws Error bad_input for sections, files or a model that are wrong.
 PreparedJob prepare_job(FileSystem& files, const JobSections& sections, const std::string& cache);
+
+/// Whether a model (its section, JSON) takes shards of so many rows of such features.
+/// @throws Error bad_input with all that is wrong.
+void check_shards(const std::string& model, const gpu::Shape& features, std::int64_t classes,
+                  std::int64_t rows);
 
 }  // namespace troupe::actors

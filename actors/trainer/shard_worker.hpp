@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "actors/job/training_job.hpp"
@@ -8,6 +9,8 @@
 #include "actors/trainer/resident_job.hpp"
 #include "actors/trainer/shard_runner.hpp"
 #include "gpu/device.hpp"
+#include "gpu/nn/matrix_peak.hpp"
+#include "runtime/base/error.hpp"
 
 namespace troupe::actors {
 
@@ -33,13 +36,28 @@ class ShardWorker {
     return resident_;
   }
   void drop_resident() { resident_.reset(); }
+  /// What the device reaches in the job's precision, measured once (gpu::nn::matrix_peak); 0: there was no memory for that.
+  double peak() {
+    if (!peak_) peak_ = measure_peak();
+    return *peak_;
+  }
 
  private:
+  double measure_peak() {
+    try {
+      return gpu::nn::matrix_peak(*device().device, job_->spec().precision);
+    } catch (const Error& error) {  // it is for people to see
+      if (error.code() != ErrorCode::exhausted) throw;
+      return 0.0;
+    }
+  }
+
   std::shared_ptr<const TrainingJob> job_;
   GpuOptions gpu_;
   JobDevice device_;
   std::unique_ptr<ShardRunner> runner_;
   std::shared_ptr<ResidentJob> resident_;
+  std::optional<double> peak_;
 };
 
 }  // namespace troupe::actors

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "actors/trainer/device_data.hpp"
-#include "gpu/nn/matrix_peak.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
 #include "runtime/base/error.hpp"
@@ -93,11 +92,7 @@ SoloTraining::Begun SoloTraining::begin_on(ShardWorker& worker, VersionSlots slo
       resident.set_data(*std::move(there));
   }
   begun.has_data = resident.has_data();
-  try {
-    begun.peak = gpu::nn::matrix_peak(*worker.device().device, worker.job()->spec().precision);
-  } catch (const Error& error) {  // it is for people to see
-    if (error.code() != ErrorCode::exhausted) throw;
-  }
+  begun.peak = worker.peak();
   return begun;
 }
 
