@@ -113,7 +113,9 @@ class CpuDevice final : public Device {
   }
 
   std::string name() const override { return "cpu"; }
-  std::shared_ptr<Storage> allocate(std::size_t bytes) override { return allocate_host(bytes); }
+  std::shared_ptr<Storage> allocate(std::size_t bytes, std::string_view) override {
+    return allocate_host(bytes);
+  }
   bool host_accessible() const override { return true; }
   std::unique_ptr<Stream> make_stream() override { return std::make_unique<CpuStream>(); }
   std::unique_ptr<Event> make_event() override { return std::make_unique<CpuEvent>(); }

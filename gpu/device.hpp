@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -73,6 +74,9 @@ struct Instruction {
 struct ProgramSpec {
   std::vector<Instruction> instructions;
   std::size_t arena_bytes = 0;
+  std::string largest_layer =
+      {};  ///< whose block of the arena is the largest, for errors; empty: not known
+  std::size_t largest_bytes = 0;  ///< of that block
   int threads = 1;
 };
 
@@ -185,8 +189,8 @@ class Device {
  public:
   virtual ~Device() = default;
   virtual std::string name() const = 0;
-  /// Zeroed, 64-byte aligned. @throws Error exhausted with the size wanted.
-  virtual std::shared_ptr<Storage> allocate(std::size_t bytes) = 0;
+  /// Zeroed, 64-byte aligned. @param what  it is for  @throws Error exhausted with that, the size, and what is free.
+  virtual std::shared_ptr<Storage> allocate(std::size_t bytes, std::string_view what) = 0;
   /// Host memory, zeroed, that copies to and from the device are fastest with. @throws Error exhausted.
   virtual std::shared_ptr<Storage> allocate_staging(std::size_t bytes) {
     return allocate_host(bytes);

@@ -21,13 +21,14 @@ ModelRunner::ModelRunner(std::shared_ptr<const SavedModel> model, gpu::Device& d
       rows_{checked_rows(rows)},
       plan_{model_->graph, model_->layout, device, {gpu::nn::Mode::infer, rows_, threads}},
       stream_{device.make_stream()},
-      state_{device.allocate(model_->layout.slot_bytes)},
-      sums_{device.allocate(model_->layout.sums_bytes)},
-      step_{device.allocate(sizeof(gpu::StepState))},
+      state_{device.allocate(model_->layout.slot_bytes, "the parameters")},
+      sums_{device.allocate(model_->layout.sums_bytes, "the sums of a run")},
+      step_{device.allocate(sizeof(gpu::StepState), "a run's state")},
       predictions_(static_cast<std::size_t>(rows_ * model_->outputs())) {
   stream_->copy(state_->data(), model_->slot().data(), model_->slot().size());
   for (std::size_t i = 0; i < model_->graph.inputs().size(); ++i) {
-    inputs_.push_back(device.allocate(plan_.input_bytes(i)));
+    inputs_.push_back(
+        device.allocate(plan_.input_bytes(i), "input '" + model_->graph.inputs()[i].name + "'"));
     rings_.push_back({inputs_.back()->data(), plan_.input_bytes(i)});
   }
   staging_ = device.host_accessible() ? inputs_[0] : gpu::allocate_host(plan_.input_bytes(0));

@@ -26,6 +26,7 @@ class GradientCopies {
              const gpu::nn::ShardReduction::Additions& additions);
   /// Blocks until all is there. @param gradient, sums  of the layout's sizes
   void finish(std::span<std::byte> gradient, std::span<std::byte> sums);
+  gpu::Stream& stream() { return *stream_; }
 
  private:
   gpu::nn::StateLayout layout_;

@@ -27,10 +27,11 @@ ResidentJob::ResidentJob(std::shared_ptr<const TrainingJob> job, Device& device,
     : job_{std::move(job)},
       device_{device},
       runner_{runner},
-      timer_{device, job_->shards(), job_->layout().buckets.size()},
+      timer_{device, job_->layout().buckets.size()},
       copies_{device.make_stream()},
       computed_{device.make_event()} {
-  for (Version& version : versions_) version.memory = device.allocate(job_->layout().slot_bytes);
+  for (Version& version : versions_)
+    version.memory = device.allocate(job_->layout().slot_bytes, "a version of the parameters");
 }
 
 ResidentJob::~ResidentJob() {
@@ -76,10 +77,11 @@ void ResidentJob::rehearse() {
 void ResidentJob::make_room_for_batches() {
   if (state_ != nullptr) return;
   for (std::size_t i = 0; i < job_->graph().inputs().size(); ++i) {
-    batch_.push_back(device_.allocate(runner_.input_bytes(i)));
+    batch_.push_back(
+        device_.allocate(runner_.input_bytes(i), "input '" + job_->graph().inputs()[i].name + "'"));
     rings_.push_back({batch_.back()->data(), runner_.input_bytes(i)});
   }
-  state_ = device_.allocate(sizeof(StepState));
+  state_ = device_.allocate(sizeof(StepState), "a step's state");
   ran_ = device_.make_event();
 }
 
@@ -118,7 +120,8 @@ void ResidentJob::went_to(std::size_t place) {
 void ResidentJob::step(std::span<const ShardInputs> shards) {
   expect_room(1);
   const std::size_t next = free_version();
-  enqueue(newest_, next, runner_.from_host(version_, {0, job_->shards()}, shards), timer_.begin());
+  enqueue(newest_, next, runner_.from_host(version_, {0, job_->shards()}, shards),
+          timer_.begin(job_->shards()));
   runner_.step_was_read();
   for (const ShardInputs& shard : shards) digests_.push_back(shard.digest);
   went_to(next);
@@ -161,7 +164,7 @@ void ResidentJob::run(std::size_t steps) {
     // Kernels are loaded when they are first used, which cannot be recorded.
     if (!std::exchange(kernels_loaded_, true)) {
       enqueue_one();
-    } else if (timer_.begin()) {
+    } else if (timer_.begin(job_->shards())) {
       enqueue(from, to, from_data(), true);
     } else {
       auto& recorded = recorded_[from * versions + to];

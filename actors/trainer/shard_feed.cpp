@@ -28,7 +28,7 @@ ShardFeed::ShardFeed(Device& device, std::vector<std::size_t> input_bytes, std::
   offsets_.push_back(end);
   end += sizeof(StepState);
   for (Set& set : sets_) {
-    set.there = device.allocate(end);
+    set.there = device.allocate(end, "the inputs of a shard");
     set.staging = device.host_accessible() ? set.there : device.allocate_staging(end);
     set.copied = device.make_event();
     set.read = device.make_event();
@@ -36,7 +36,8 @@ ShardFeed::ShardFeed(Device& device, std::vector<std::size_t> input_bytes, std::
       set.rings.push_back({set.there->data() + offsets_[i], input_bytes_[i]});
     }
   }
-  if (!device.host_accessible()) state_ = device.allocate(state_bytes);
+  if (!device.host_accessible())
+    state_ = device.allocate(state_bytes, "a version of the parameters");
 }
 
 ShardFeed::~ShardFeed() {

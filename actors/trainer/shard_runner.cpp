@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "actors/trainer/step_times.hpp"
 #include "gpu/nn/step.hpp"
 #include "runtime/base/error.hpp"
 #include "serialization/frame_reader.hpp"
@@ -43,7 +44,7 @@ nn::ShardReduction& ShardRunner::reduction_for(std::uint32_t shards) {
     // Every node of a canonical tree is one itself, of as many leaves.
     reduction = std::make_unique<nn::ShardReduction>(
         device_, job_->layout(), shards,
-        [this](std::size_t bytes) { return device_.allocate(bytes); });
+        [this](std::size_t bytes) { return device_.allocate(bytes, "the sums of shards"); });
   }
   return *reduction;
 }
@@ -120,18 +121,26 @@ double ShardRunner::flops() const {
 
 serialization::Frame ShardRunner::sum(std::uint64_t step, Subtree node,
                                       std::span<const ShardInputs> shards, std::uint64_t version,
-                                      std::span<const std::byte> state) {
+                                      std::span<const std::byte> state, StepTimer* timer) {
   if (state.size() != job_->layout().slot_bytes)
     throw Error{ErrorCode::bug, "trainer: expected a whole version"};
   const std::byte* const there = feed_.version(*stream_, version, state);
   const bool leaving = !device_.host_accessible();
-  const Enqueued enqueued = enqueue(node.count, there, from_host(step, node, shards), leaving);
+  const bool timed = timer != nullptr && timer->begin(node.count);
+  const Feed feed = from_host(step, node, shards);
+  const Enqueued enqueued = enqueue(node.count, there, timed ? timer->timed(*stream_, feed) : feed,
+                                    leaving, timed ? timer->stopwatch() : nullptr);
   step_was_read();
+  if (timed) timer->summed(*stream_);
   const nn::StateLayout& layout = job_->layout();
   const std::size_t gradient_bytes = layout.parameter_elements * sizeof(float);
   if (leaving) {
     if (!copies_) copies_ = std::make_unique<GradientCopies>(device_, layout);
     copies_->begin(plan_, runs_, reduction_for(node.count), enqueued.additions);
+    if (timed) {
+      timer->left(copies_->stream());
+      copies_->stream().synchronize();
+    }
   }
   serialization::FrameBuilder builder{std::array{gradient_bytes, layout.sums_bytes},
                                       256 + node.count * sizeof(ShardDigest)};
@@ -144,6 +153,7 @@ serialization::Frame ShardRunner::sum(std::uint64_t step, Subtree node,
                     enqueued.sum.buckets[i], bucket.size_bytes());
     }
     stream_->copy(builder.payload(1).data(), enqueued.sum.sums, layout.sums_bytes);
+    if (timed) timer->left(*stream_);
   }
   stream_->synchronize();
   capnp::MallocMessageBuilder message;

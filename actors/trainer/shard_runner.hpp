@@ -20,6 +20,8 @@
 
 namespace troupe::actors {
 
+class StepTimer;
+
 /// The inputs of one shard: a block an input of the graph, 64-byte aligned, in host memory.
 struct ShardInputs {
   std::vector<std::span<const std::byte>> inputs;
@@ -37,8 +39,10 @@ class ShardRunner {
   /// @param shards  the inputs of each, in order
   /// @param version, state  what it is computed from, in the layout's order: that of the step, or one that is older by
   ///                        as much as the job allows
+  /// @param timer  measures it, if it wants to; then it can be taken from
   serialization::Frame sum(std::uint64_t step, Subtree node, std::span<const ShardInputs> shards,
-                           std::uint64_t version, std::span<const std::byte> state);
+                           std::uint64_t version, std::span<const std::byte> state,
+                           StepTimer* timer = nullptr);
 
   /// Brings what the i-th shard of a node reads to the device, in stream().
   using Feed = std::function<ShardFeed::Run(std::uint32_t i)>;

@@ -5,12 +5,13 @@
 
 namespace troupe::actors {
 
-StepTimer::StepTimer(gpu::Device& device, std::uint32_t shards, std::size_t buckets)
-    : stopwatch_{device.make_stopwatch()}, shards_{shards}, buckets_{buckets} {}
+StepTimer::StepTimer(gpu::Device& device, std::size_t buckets)
+    : stopwatch_{device.make_stopwatch()}, buckets_{buckets} {}
 
-bool StepTimer::begin() {
+bool StepTimer::begin(std::uint32_t shards) {
   if (!wanted_ || measured_.load(std::memory_order_acquire)) return false;
   wanted_ = false;
+  shards_ = shards;
   return true;
 }
 
@@ -23,8 +24,9 @@ ShardRunner::Feed StepTimer::timed(gpu::Stream& stream, const ShardRunner::Feed&
   };
 }
 
-void StepTimer::updated(gpu::Stream& stream) {
+void StepTimer::finish(gpu::Stream& stream, double StepTimes::*phase) {
   stopwatch_->mark(stream);
+  last_ = phase;
   measured_.store(true, std::memory_order_release);
 }
 
@@ -43,7 +45,7 @@ std::optional<StepTimes> StepTimer::take() {
     for (std::size_t i = 0; i < buckets_; ++i) times.backward += lap[2 + i];
     times.sum += lap[2 + buckets_];
   }
-  times.update = laps.back();
+  times.*last_ = laps.back();
   return times;
 }
 

@@ -76,12 +76,6 @@ class Trainer final : public Actor {
     Frame sum;
     bool heard = false;
   };
-  /// A sum, and how long it took; empty if the part is not wanted any more.
-  struct Computed {
-    Frame sum;
-    Duration took{};
-    std::optional<gpu::DeviceUse> use = {};
-  };
   /// Trainers of a group have a GPU each, as far as there are enough.
   static GpuOptions gpu_of(const Context& context, const Parameters& with) {
     GpuOptions gpu;
@@ -145,6 +139,7 @@ class Trainer final : public Actor {
 
   void forget_job() {
     end_solo();
+    metrics_.forget_times();
     on_device_ = false;
     machine_.forget();
     failure_.clear();
@@ -315,39 +310,33 @@ class Trainer final : public Actor {
 
   void compute(const StepPart& part) {
     busy_ = true;
-    const std::uint64_t step = part.step;
-    const Subtree node = part.node;
     // The memory is captured, since the version lies in it.
     context_.executor({.name = "shards"})
         .run_as(
-            "shards of step " + std::to_string(step),
-            [worker = worker(), slots = *slots_, memory = memory_, step, node,
+            "shards of step " + std::to_string(part.step),
+            [worker = worker(), slots = *slots_, memory = memory_, part,
              inputs = batches_.inputs(part),
-             tells_use = on_device_ &&
-                         context_.now() - pace_told_at_ >= tell_pace_every]() mutable -> Computed {
+             measures = on_device_ && context_.now() - pace_told_at_ >= tell_pace_every]() mutable {
               worker->drop_resident();  // the versions are others' as well
-              const auto held = slots.hold_newest();
-              if (!held || held->version() > step ||  // the step is past
-                  step - held->version() > worker->job()->train().staleness)
-                return {};
-              const auto began = std::chrono::steady_clock::now();
-              Frame sum =
-                  worker->runner().sum(step, node, inputs.shards, held->version(), held->state());
-              return {std::move(sum), std::chrono::steady_clock::now() - began,
-                      tells_use ? worker->device().device->use() : std::nullopt};
+              return worker->sum(part, inputs.shards, slots, measures);
             },
-            [this, job = job_->id(), part](Computed computed) {
+            [this, job = job_->id(), part](ShardWorker::Sum computed) {
               busy_ = false;
-              if (computed.use) metrics_.set(*computed.use);
-              if (job_ && job_->id() == job && !computed.sum.empty()) {
+              if (computed.measured) tell(*computed.measured);
+              if (job_ && job_->id() == job && !computed.frame.empty()) {
                 tell_pace(part.node.count, computed.took);
                 if (part.step >= step_) {
-                  sent_[part] = {std::move(computed.sum), false};
+                  sent_[part] = {std::move(computed.frame), false};
                   send(part);
                 }
               }
               advance();
             });
+  }
+
+  void tell(const ShardWorker::Measured& measured) {
+    if (measured.use) metrics_.set(*measured.use);
+    if (measured.times) metrics_.set(*measured.times, measured.flops, measured.peak);
   }
 
   void tell_pace(std::uint64_t shards, Duration took) {

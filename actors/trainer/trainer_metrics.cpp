@@ -10,14 +10,15 @@ constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 }  // namespace
 
 void TrainerMetrics::set(const StepTimes& times, double flops, double peak) {
-  if (times.whole() <= 0.0) return;
+  if (!(times.whole() > 0.0)) return;
   told_times_ = true;
   const double rate = flops / times.whole();
   set_times(times, rate, peak > 0.0 ? rate / peak : unknown);
 }
 
 void TrainerMetrics::forget_times() {
-  if (told_times_) set_times({unknown, unknown, unknown, unknown, unknown}, unknown, unknown);
+  if (told_times_)
+    set_times({unknown, unknown, unknown, unknown, unknown, unknown}, unknown, unknown);
   told_times_ = false;
 }
 
@@ -25,7 +26,7 @@ void TrainerMetrics::set_times(const StepTimes& times, double flops, double shar
   const auto set_phase = [this](const char* phase, double seconds) {
     metrics_
         .gauge("troupe_trainer_step_seconds",
-               "How long a GPU that has the job alone took for a phase of one step.",
+               "How long a GPU took for a phase of its shards of one step.",
                {{"trainer", path_}, {"phase", phase}})
         .set(seconds);
   };
@@ -33,10 +34,11 @@ void TrainerMetrics::set_times(const StepTimes& times, double flops, double shar
   set_phase("forward", times.forward);
   set_phase("backward", times.backward);
   set_phase("sum", times.sum);
+  set_phase("leave", times.leave);
   set_phase("update", times.update);
   metrics_
       .gauge("troupe_trainer_flops",
-             "Multiplications and additions a second in the products of that step.",
+             "Multiplications and additions a second in the products of those shards.",
              {{"trainer", path_}})
       .set(flops);
   metrics_

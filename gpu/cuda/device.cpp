@@ -26,9 +26,9 @@ void CudaDevice::select() const {
   check(cudaSetDevice(options_.index), "cudaSetDevice");
 }
 
-std::shared_ptr<Storage> CudaDevice::allocate(std::size_t bytes) {
+std::shared_ptr<Storage> CudaDevice::allocate(std::size_t bytes, std::string_view what) {
   select();
-  return memory_->allocate(bytes, "a block");
+  return memory_->allocate(bytes, what);
 }
 
 std::shared_ptr<Storage> CudaDevice::allocate_staging(std::size_t bytes) {
@@ -57,8 +57,7 @@ std::size_t CudaDevice::workspace_bytes(const Operation& operation) {
 
 std::unique_ptr<Program> CudaDevice::compile(const ProgramSpec& spec) {
   select();
-  auto program =
-      std::make_unique<CudaProgram>(options_.index, *memory_, spec.arena_bytes, options_.graphs);
+  auto program = std::make_unique<CudaProgram>(options_.index, *memory_, spec, options_.graphs);
   for (const Instruction& instruction : spec.instructions) {
     std::unique_ptr<Node> node;
     if (!std::holds_alternative<Signal>(instruction.operation)) {

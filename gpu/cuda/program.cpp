@@ -16,6 +16,14 @@ std::uintptr_t number_of(const void* address) {
   return reinterpret_cast<std::uintptr_t>(address);
 }
 
+std::string arena_of(const ProgramSpec& spec) {
+  std::string text = "the activations of a plan";
+  if (!spec.largest_layer.empty())
+    text += ", of which layer '" + spec.largest_layer + "' has the largest, of " +
+            std::to_string(spec.largest_bytes) + " bytes";
+  return text;
+}
+
 }  // namespace
 
 void CudaProgram::tell(void* hearing) {
@@ -23,24 +31,27 @@ void CudaProgram::tell(void* hearing) {
   listener->signalled(bucket);
 }
 
-CudaProgram::CudaProgram(int device, Memory& memory, std::size_t arena_bytes, bool graphs)
+CudaProgram::CudaProgram(int device, Memory& memory, const ProgramSpec& spec, bool graphs)
     : device_{device},
       memory_{memory},
       graphs_{graphs},
-      arena_{memory.allocate(arena_bytes, "the activations of a plan")} {}
+      arena_{memory.allocate(spec.arena_bytes, arena_of(spec))} {}
 
 void CudaProgram::append(const Instruction& instruction, std::unique_ptr<Node> node) {
   operands_.append(instruction, arena_->size_bytes());
+  if (node != nullptr && node->scratch_bytes() > scratch_bytes_) {
+    scratch_bytes_ = node->scratch_bytes();
+    scratch_layer_ = instruction.layer;
+  }
   const auto* const signal = std::get_if<Signal>(&instruction.operation);
   steps_.push_back({std::move(node), signal != nullptr ? signal->bucket : 0});
 }
 
 void CudaProgram::finish() {
-  std::size_t most = 0;
-  for (const Step& step : steps_) {
-    if (step.node != nullptr) most = std::max(most, step.node->scratch_bytes());
+  if (scratch_bytes_ != 0) {
+    scratch_ = memory_.allocate(scratch_bytes_,
+                                "what the kernels of '" + scratch_layer_ + "' need beside it");
   }
-  if (most != 0) scratch_ = memory_.allocate(most, "what the kernels of a plan need beside it");
   addresses_.resize(operands_.most());
   batches_.resize(operands_.inputs());
 }
@@ -89,7 +100,7 @@ void CudaProgram::take_batches(const Bindings& bindings, CudaStream& stream) {
     const std::size_t bytes = bindings.inputs[i].slot_bytes;
     if (batches_[i] != nullptr && batches_[i]->size_bytes() == bytes) continue;
     if (batches_[i] != nullptr) stream.synchronize();  // whoever reads the old one
-    batches_[i] = memory_.allocate(bytes, "a batch");
+    batches_[i] = memory_.allocate(bytes, "input " + std::to_string(i) + " of a step");
   }
 }
 

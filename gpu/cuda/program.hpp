@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <cuda_runtime_api.h>
@@ -26,7 +27,7 @@ class CudaProgram final : public Program {
   static constexpr std::size_t most_recordings = 64;
 
   /// @param graphs  false: nothing is recorded
-  CudaProgram(int device, Memory& memory, std::size_t arena_bytes, bool graphs);
+  CudaProgram(int device, Memory& memory, const ProgramSpec& spec, bool graphs);
 
   /// `node` is null for a Signal. @throws Error as ProgramOperands::append does.
   void append(const Instruction& instruction, std::unique_ptr<Node> node);
@@ -68,6 +69,8 @@ class CudaProgram final : public Program {
   Memory& memory_;
   bool graphs_;
   std::shared_ptr<Storage> arena_, scratch_;
+  std::size_t scratch_bytes_ = 0;
+  std::string scratch_layer_;  ///< that needs so much
   ProgramOperands operands_;
   std::vector<Step> steps_;
   std::vector<std::shared_ptr<Storage>> batches_;  ///< by input

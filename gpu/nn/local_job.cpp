@@ -54,16 +54,18 @@ LocalJob::LocalJob(const Graph& graph, Device& device, const JobSpec& spec)
             {Mode::train, spec_.batch / spec_.shards, spec_.threads_per_shard, spec_.precision}},
       stream_{device.make_stream()},
       updater_{device.make_updater(layout_, spec_.optimizer)},
-      reduction_{device, layout_, spec_.shards,
-                 [&device](std::size_t bytes) { return device.allocate(bytes); }},
-      device_step_{device.allocate(sizeof(StepState))} {
-  for (auto& slot : slots_) slot = device.allocate(layout_.slot_bytes);
+      reduction_{
+          device, layout_, spec_.shards,
+          [&device](std::size_t bytes) { return device.allocate(bytes, "the sums of shards"); }},
+      device_step_{device.allocate(sizeof(StepState), "a step's state")} {
+  for (auto& slot : slots_)
+    slot = device.allocate(layout_.slot_bytes, "a version of the parameters");
   const auto start = allocate_host(layout_.slot_bytes);
   graph.initialise(layout_, spec_.seed, {start->data(), layout_.slot_bytes});
   restore(0, {start->data(), layout_.slot_bytes});
   for (std::size_t i = 0; i < graph.inputs().size(); ++i) {
     const std::size_t bytes = plan_.input_bytes(i);
-    batch_.push_back(device.allocate(bytes));
+    batch_.push_back(device.allocate(bytes, "input '" + graph.inputs()[i].name + "'"));
     staging_.push_back(device.host_accessible() ? batch_.back() : device.allocate_staging(bytes));
     staging_pointers_.push_back(staging_.back()->data());
     rings_.push_back({batch_.back()->data(), bytes});

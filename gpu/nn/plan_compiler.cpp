@@ -84,6 +84,10 @@ CompiledPlan PlanCompiler::compile() {
       if (buffer.space == Space::arena) {
         plan.program.arena_bytes =
             std::max(plan.program.arena_bytes, buffer.offset_bytes + buffer.bytes);
+        if (buffer.bytes > plan.program.largest_bytes) {
+          plan.program.largest_bytes = buffer.bytes;
+          plan.program.largest_layer = instruction.layer;
+        }
       }
     }
     plan.program.instructions.push_back(std::move(instruction));

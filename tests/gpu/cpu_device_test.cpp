@@ -288,7 +288,7 @@ TEST_CASE("CpuDevice: the reference library makes every operation but Signal") {
 
 TEST_CASE("CpuDevice: memory is zeroed and aligned, and streams copy it") {
   const auto device = reference_device();
-  const auto storage = device->allocate(100);
+  const auto storage = device->allocate(100, "a test");
   CHECK(reinterpret_cast<std::uintptr_t>(storage->data()) % alignment_bytes == 0);
   CHECK(static_cast<int>(storage->data()[99]) == 0);
   const std::array<char, 3> word{'a', 'b', 'c'};

@@ -65,14 +65,14 @@ inline Batch batch(const TrainingJob& job, std::uint64_t step, std::uint32_t sha
 /// @param version, state  what it is computed from
 inline serialization::Frame compute(ShardRunner& runner, const TrainingJob& job, std::uint64_t step,
                                     Subtree node, std::uint64_t version,
-                                    std::span<const std::byte> state) {
+                                    std::span<const std::byte> state, StepTimer* timer = nullptr) {
   std::vector<Batch> batches;
   std::vector<ShardInputs> inputs;
   for (std::uint32_t s = node.first; s < node.first + node.count; ++s) {
     batches.push_back(batch(job, step, s));
     inputs.push_back(batches.back().inputs);
   }
-  return runner.sum(step, node, inputs, version, state);
+  return runner.sum(step, node, inputs, version, state, timer);
 }
 
 /// Takes a wire::PartialSum into a step's sum.

@@ -1,12 +1,15 @@
 #include "actors/trainer/shard_runner.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <random>
 #include <vector>
 
 #include "actors/aggregator/version_update.hpp"
+#include "actors/trainer/shard_worker.hpp"
+#include "actors/trainer/step_times.hpp"
 #include "gpu/cpu_device.hpp"
 #include "runtime/base/canonical_tree.hpp"
 #include "runtime/base/error.hpp"
@@ -81,6 +84,49 @@ TEST_CASE("ShardRunner: a device with memory of its own computes the CPU's gradi
   }
   CHECK(size > 0.0);
   CHECK(std::sqrt(difference / size) < 1e-4);
+}
+
+TEST_CASE("ShardRunner: a step that is measured has the same bits, and tells its phases once") {
+  const auto job = make_job(6);
+  const auto device = test::cuda::make_test_device();
+  Versions versions{*job};
+  const auto held = versions.slots.hold(0);
+  ShardRunner runner{job, *device};
+  const Frame wanted = compute(runner, *job, 0, {0, 4}, 0, held->state());
+  StepTimer timer{*device, job->layout().buckets.size()};
+  for (const std::uint32_t count : {4, 2}) {
+    CAPTURE(count);
+    timer.want();
+    const Frame got = compute(runner, *job, 0, {0, count}, 0, held->state(), &timer);
+    if (count == 4) CHECK(std::ranges::equal(got.payload(0), wanted.payload(0)));
+    const auto times = timer.take();
+    REQUIRE(times);
+    CHECK(times->batch >= 0.0);
+    CHECK(times->leave >= 0.0);
+    CHECK(times->update == 0.0);
+    compute(runner, *job, 0, {0, count}, 0, held->state(), &timer);
+    CHECK_FALSE(timer.take());
+  }
+}
+
+TEST_CASE("ShardWorker: a part is computed from the newest version that it may be from") {
+  const auto job = make_job(6);
+  Versions versions{*job};
+  ShardWorker worker{job, {}};
+  const Batch inputs = batch(*job, 0, 2);
+  const auto sum = [&](std::uint64_t step, bool measures) {
+    return worker.sum({step, {2, 1}}, std::array{inputs.inputs}, versions.slots, measures);
+  };
+  const ShardWorker::Sum first = sum(0, false);
+  CHECK_FALSE(first.frame.empty());
+  CHECK_FALSE(first.measured);
+  CHECK(sum(1, false).frame.empty());  // its version is not there
+  const ShardWorker::Sum again = sum(0, true);
+  CHECK(std::ranges::equal(again.frame.payload(0), first.frame.payload(0)));
+  REQUIRE(again.measured);
+  CHECK(again.measured->times);
+  CHECK(again.measured->flops > 0.0);
+  CHECK(again.measured->peak > 0.0);
 }
 
 TEST_CASE("ShardRunner: inputs of another size are refused, and the next ones are computed") {

@@ -65,7 +65,9 @@ struct AddingDevice final : Device {
   }
 
   std::string name() const override { return "adding"; }
-  std::shared_ptr<Storage> allocate(std::size_t bytes) override { return allocate_host(bytes); }
+  std::shared_ptr<Storage> allocate(std::size_t bytes, std::string_view) override {
+    return allocate_host(bytes);
+  }
   bool host_accessible() const override { return true; }
   std::unique_ptr<Stream> make_stream() override { return std::make_unique<HostStream>(); }
   std::unique_ptr<Event> make_event() override { return nullptr; }
@@ -155,7 +157,7 @@ struct Node {
   explicit Node(std::uint32_t shards)
       : reduction{device, layout(), shards, [this](std::size_t n) {
                     ++allocations;
-                    return device.allocate(n);
+                    return device.allocate(n, "sums");
                   }} {}
   Arrival run(std::uint32_t shard) {
     const ShardReduction::Buffers buffers = reduction.acquire();

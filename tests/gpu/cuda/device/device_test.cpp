@@ -13,34 +13,39 @@ using namespace troupe::gpu;
 
 TEST_CASE("CudaDevice: memory that is not there is told with what it was for") {
   const auto device = test::cuda::make_test_device();
-  const auto held = device->allocate(1 << 20);
+  const auto held = device->allocate(1 << 20, "a test");
   try {
-    device->allocate(std::size_t{1} << 40);
+    device->allocate(std::size_t{1} << 40, "a test");
     FAIL("it was there");
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::exhausted);
     const std::string text = error.what();
-    CHECK(text.starts_with("cuda: expected 1099511627776 bytes for a block, got out of memory: "));
+    CHECK(text.starts_with("cuda: expected 1099511627776 bytes for a test, got out of memory: "));
     CHECK(text.find("of 268435456 bytes are free, 1048576 are this process's") !=
           std::string::npos);
   }
   ProgramSpec spec;
   spec.arena_bytes = std::size_t{1} << 40;
-  CHECK_THROWS_WITH_AS(device->compile(spec), doctest::Contains("for the activations of a plan"),
-                       Error);
+  spec.largest_layer = "conv";
+  spec.largest_bytes = 12345;
+  CHECK_THROWS_WITH_AS(
+      device->compile(spec),
+      doctest::Contains(
+          "for the activations of a plan, of which layer 'conv' has the largest, of 12345 bytes"),
+      Error);
 }
 
 TEST_CASE("CudaDevice: what is given back is taken again, and memory does not grow") {
   const auto device = test::cuda::make_test_device();
-  device->allocate(100'000);
+  device->allocate(100'000, "a test");
   const std::size_t before = test::cuda_emulator::free_bytes();
-  for (int i = 0; i < 100; ++i) device->allocate(100'000);
+  for (int i = 0; i < 100; ++i) device->allocate(100'000, "a test");
   CHECK(test::cuda_emulator::free_bytes() == before);
 }
 
 TEST_CASE("CudaDevice: a storage outlives its device") {
   auto device = test::cuda::make_test_device();
-  auto storage = device->allocate(100);
+  auto storage = device->allocate(100, "a test");
   auto staging = device->allocate_staging(100);
   CHECK(staging->data()[99] == std::byte{0});
   device.reset();
@@ -60,7 +65,7 @@ TEST_CASE("CudaDevice: adds chains as the CPU does") {
   std::vector<std::shared_ptr<Storage>> memory;
   std::vector<const std::byte*> terms;
   for (const auto* const values : {&a, &b, &c}) {
-    memory.push_back(device->allocate(4000));
+    memory.push_back(device->allocate(4000, "a test"));
     stream->copy(memory.back()->data(), reinterpret_cast<const std::byte*>(values->data()), 4000);
     terms.push_back(memory.back()->data());
   }

@@ -40,10 +40,10 @@ struct Run {
       : device{device_of},
         stream{device.make_stream()},
         program{device.compile(example())},
-        state{device.allocate(128)},
-        ring_memory{device.allocate(3 * 64)},
-        step{device.allocate(sizeof(StepState))} {
-    for (auto& bucket : buckets) bucket = device.allocate(64);
+        state{device.allocate(128, "a test")},
+        ring_memory{device.allocate(3 * 64, "a test")},
+        step{device.allocate(sizeof(StepState), "a test")} {
+    for (auto& bucket : buckets) bucket = device.allocate(64, "a test");
     for (std::size_t i = 0; i < buckets.size(); ++i) bucket_pointers[i] = buckets[i]->data();
     for (auto& event : events) event = device.make_event();
     for (std::size_t i = 0; i < events.size(); ++i) event_pointers[i] = events[i].get();
@@ -136,7 +136,7 @@ TEST_CASE("CudaProgram: other bindings are another recording, and the oldest mak
   Run run{*device};
   std::vector<std::shared_ptr<Storage>> states;
   for (std::size_t i = 0; i < cuda::CudaProgram::most_recordings + 10; ++i) {
-    states.push_back(device->allocate(128));
+    states.push_back(device->allocate(128, "a test"));
     const float x = static_cast<float>(i);
     run.put(states.back()->data() + 64, {x, x, x, x});
   }
@@ -155,7 +155,7 @@ TEST_CASE("CudaProgram: batches of another size are taken as they come") {
   Run run{*device};
   run.go(0);
   run.go(0);
-  const auto larger = device->allocate(2 * 128);
+  const auto larger = device->allocate(2 * 128, "a test");
   run.ring = {larger->data(), 128};
   run.put(larger->data() + 128, {1, 2, 3, 4});
   run.go(1);

@@ -139,9 +139,9 @@ void check(const std::string& name, const Case& subject,
   const auto rows = static_cast<std::size_t>(subject.rows);
   const std::size_t row_bytes = static_cast<std::size_t>(subject.chain.out_shape().elements()) *
                                 size_bytes(subject.chain.out_dtype());
-  const auto step = device->allocate(sizeof(StepState));
-  const auto features = device->allocate(rows * row_bytes);
-  const auto labels = device->allocate(rows * 4);
+  const auto step = device->allocate(sizeof(StepState), "a test");
+  const auto features = device->allocate(rows * row_bytes, "a test");
+  const auto labels = device->allocate(rows * 4, "a test");
   for (const std::uint64_t position : positions) {
     // What StepState says of a seed is not the data's.
     const StepState state{.position = position, .seed = subject.seed + 1};

@@ -12,7 +12,7 @@ using namespace troupe::gpu;
 TEST_CASE("CudaStream: copies in order, done when somebody has waited") {
   const auto device = test::cuda::make_test_device();
   const auto stream = device->make_stream();
-  const auto there = device->allocate(64);
+  const auto there = device->allocate(64, "a test");
   std::vector<std::byte> out(64, std::byte{7}), back(64, std::byte{1});
   stream->copy(back.data(), there->data(), 64);
   CHECK(back[0] == std::byte{1});  // the emulator does nothing before it is waited for
@@ -45,7 +45,7 @@ TEST_CASE("CudaEvent: a stream waits for another one's record") {
   const auto device = test::cuda::make_test_device();
   const auto first = device->make_stream(), second = device->make_stream();
   const auto event = device->make_event();
-  const auto there = device->allocate(8);
+  const auto there = device->allocate(8, "a test");
   std::uint64_t value = 5, seen = 0;
   first->copy(there->data(), reinterpret_cast<const std::byte*>(&value), 8);
   first->record(*event);

@@ -46,7 +46,7 @@ class DeviceKernel final : public gpu::Kernel {
       const auto& [begin, bytes] = *std::prev(after);
       auto& copy = copies[begin];
       if (copy == nullptr) {
-        copy = device_.allocate(bytes);
+        copy = device_.allocate(bytes, "a test");
         stream_->copy(copy->data(), begin, bytes);
       }
       there.push_back(copy->data() + (address - begin));
