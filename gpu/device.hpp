@@ -74,10 +74,9 @@ struct Instruction {
 struct ProgramSpec {
   std::vector<Instruction> instructions;
   std::size_t arena_bytes = 0;
-  std::string largest_layer =
-      {};  ///< whose block of the arena is the largest, for errors; empty: not known
-  std::size_t largest_bytes = 0;  ///< of that block
   int threads = 1;
+  std::string largest_layer = "";  ///< whose block of the arena is the largest, for errors
+  std::size_t largest_bytes = 0;   ///< of that block
 };
 
 /// A ring of batch slots in the device's memory: slot i starts at data + i · slot_bytes.

@@ -86,7 +86,19 @@ def test_alone(folder):
 
 
 def test_shared(folder, hash):
-    expect(whole(folder, "--set", "train.replicas=2") == hash, "two trainers, the same bits")
+    """Two trainers, and what they tell of their GPUs while they train."""
+    process = start(folder, *digits("--json", "--set", "train.replicas=2"))
+    wanted = {f'phase="{phase}",' for phase in ("batch", "forward", "backward", "sum", "leave")}
+    wanted |= {f"troupe_trainer_{name}{{" for name in ("flops", "flops_share")}
+    wanted |= {f"troupe_gpu_{name}{{" for name in ("memory_used_bytes", "memory_bytes", "busy")}
+    for _ in steps_told(process):
+        _, out, _ = call(folder, "metrics", "digits")
+        if wanted := {name for name in wanted if name not in out}:
+            continue
+        break
+    code, _, error = end(process)
+    expect(not wanted, f"what trainers tell of their GPUs: {wanted} were missing")
+    expect(code == 0 and hash_of(folder) == hash, f"two trainers, the same bits: {code} {error}")
 
 
 def test_killed(folder, hash):
