@@ -114,8 +114,7 @@ std::string UpdateTables::not_finite(const UpdateResult& result) const {
 }
 
 bool UpdateTables::stayed_finite(const UpdateResult& result) {
-  return result.first_not_finite == UpdateResult::none && result.loss_is_finite != 0 &&
-         result.earlier_not_finite == 0;
+  return result.ever_not_finite == 0;
 }
 
 UpdateMemory UpdateTables::memory_at(std::byte* memory) const {

@@ -93,10 +93,9 @@ __device__ void prepare_scalars(const UpdateMemory& memory, const formulas::Upda
   result.norm = norm;
   result.plain = formulas::update_scalars(rule, *addresses.step, factor, false);
   result.decaying = formulas::update_scalars(rule, *addresses.step, factor, true);
-  if (result.first_not_finite != UpdateResult::none || result.loss_is_finite == 0)
-    result.earlier_not_finite = 1;
   result.first_not_finite = UpdateResult::none;
   result.loss_is_finite = loss - loss == 0.0 ? 1 : 0;
+  if (result.loss_is_finite == 0) result.ever_not_finite = 1;
 }
 
 __device__ void run_statistics(const RunningEntry& entry, const UpdateAddresses& addresses) {
@@ -180,7 +179,10 @@ __global__ void __launch_bounds__(block_threads)
     if constexpr (Rule::states > 1) {
       *reinterpret_cast<Four*>(to + 2 * state_stride + element) = second;
     }
-    if (bits != 0) atomicMin(&memory.result->first_not_finite, item.parameter);
+    if (bits != 0) {
+      atomicMin(&memory.result->first_not_finite, item.parameter);
+      memory.result->ever_not_finite = 1;
+    }
   }
 }
 

@@ -49,7 +49,9 @@ struct UpdateResult {
   std::uint32_t first_not_finite =
       none;  ///< index of the first parameter whose gradient is not finite
   std::uint32_t loss_is_finite = 1;
-  std::uint32_t earlier_not_finite = 0;  ///< whether one of the two was so in an update before
+  /// Whether one of the two was so in this update or one before. A word of its own that never goes back: it can be read while
+  /// later updates write the result.
+  std::uint32_t ever_not_finite = 0;
 };
 
 /// Device addresses of the tables, and how long they are.

@@ -266,6 +266,32 @@ TEST_CASE("CUDA update: without counted rows it moves by the decay alone, as the
   }
 }
 
+TEST_CASE("CUDA update: what was not finite once is so from then on, on the CPU as well") {
+  const FloatEnvironment environment;
+  const OptimizerSpec optimizer{Adam{}, {}};
+  for (const bool loss : {true, false}) {
+    CAPTURE(loss);
+    Duel duel{layout_of(optimizer, 1U << 14U), optimizer, 1};
+    const auto both_say = [&](bool finite) {
+      duel.step(5008);
+      CHECK(duel.cpu().stayed_finite() == finite);
+      CHECK(duel.gpu().stayed_finite() == finite);
+    };
+    duel.draw_gradient(10);
+    duel.set(StateLayout::loss_offset_bytes, 1.0);
+    both_say(true);
+    if (loss)
+      duel.set(StateLayout::loss_offset_bytes, std::numeric_limits<double>::infinity());
+    else
+      duel.gradient(3) = std::numeric_limits<float>::infinity();
+    both_say(false);
+    duel.draw_gradient(10);
+    duel.set(StateLayout::loss_offset_bytes, 1.0);
+    both_say(false);
+    CHECK(duel.gpu().not_finite() == "");
+  }
+}
+
 TEST_CASE("CUDA update: names the first parameter that is not finite, else the loss") {
   const FloatEnvironment environment;
   const OptimizerSpec optimizer{Adam{}, {}};
