@@ -52,14 +52,20 @@ std::unique_ptr<Device> make_cuda_device(const CudaOptions& options) {
     open_library(name, folders);
   }
   std::unique_ptr<Device> device;
+  ErrorCode code = ErrorCode::unsupported;
   std::string why_not;
   load_module(
       "device module", "cuda", device_module_entry, device_module_abi,
       [&](const ModuleHeader& module) {
-        device = static_cast<const DeviceModule&>(module).make(options);
+        try {
+          device = static_cast<const DeviceModule&>(module).make(options);
+        } catch (const Error& error) {  // a GPU that is full is there all the same
+          code = error.code();
+          throw;
+        }
       },
       &why_not);
-  if (device == nullptr) throw Error{ErrorCode::unsupported, why_not};
+  if (device == nullptr) throw Error{code, why_not};
   return device;
 }
 

@@ -190,8 +190,8 @@ class Device {
   virtual std::string name() const = 0;
   /// Zeroed, 64-byte aligned. @param what  it is for  @throws Error exhausted with that, the size, and what is free.
   virtual std::shared_ptr<Storage> allocate(std::size_t bytes, std::string_view what) = 0;
-  /// Host memory, zeroed, that copies to and from the device are fastest with. @throws Error exhausted.
-  virtual std::shared_ptr<Storage> allocate_staging(std::size_t bytes) {
+  /// Host memory, zeroed, that copies to and from the device are fastest with. @throws Error as allocate().
+  virtual std::shared_ptr<Storage> allocate_staging(std::size_t bytes, std::string_view) {
     return allocate_host(bytes);
   }
   /// Whether the host may read and write the device's memory as its own, between runs.

@@ -11,7 +11,8 @@ GradientCopies::GradientCopies(Device& device, const nn::StateLayout& layout)
       stream_{device.make_stream()},
       copied_{device.make_event()},
       staging_{
-          device.allocate_staging(layout.parameter_elements * sizeof(float) + layout.sums_bytes)} {}
+          device.allocate_staging(layout.parameter_elements * sizeof(float) + layout.sums_bytes,
+                                  "the gradients of a part")} {}
 
 void GradientCopies::begin(const nn::Plan& plan, std::uint64_t runs, nn::ShardReduction& reduction,
                            const nn::ShardReduction::Additions& additions) {

@@ -49,6 +49,7 @@ void ResidentJob::load(std::uint64_t version, std::span<const std::byte> state) 
   for (Version& one : versions_) one.held = false;
   // What was recorded holds their memory.
   for (auto& recorded : recorded_) recorded.reset();
+  updates_.clear();
   timer_.take();
   updater_ = device_.make_updater(job_->layout(), job_->spec().optimizer);
   queue_ = device_.make_step_queue(runs_ahead * most_at_once * job_->shards(), outcomes);
@@ -76,11 +77,15 @@ void ResidentJob::rehearse() {
 
 void ResidentJob::make_room_for_batches() {
   if (state_ != nullptr) return;
+  std::vector<std::shared_ptr<Storage>> batch;
+  std::vector<BatchRing> rings;
   for (std::size_t i = 0; i < job_->graph().inputs().size(); ++i) {
-    batch_.push_back(
+    batch.push_back(
         device_.allocate(runner_.input_bytes(i), "input '" + job_->graph().inputs()[i].name + "'"));
-    rings_.push_back({batch_.back()->data(), runner_.input_bytes(i)});
+    rings.push_back({batch.back()->data(), runner_.input_bytes(i)});
   }
+  batch_ = std::move(batch);
+  rings_ = std::move(rings);
   state_ = device_.allocate(sizeof(StepState), "a step's state");
   ran_ = device_.make_event();
 }
@@ -104,12 +109,30 @@ void ResidentJob::enqueue(std::size_t from, std::size_t to, const ShardRunner::F
   const auto [sum, step, none] =
       runner_.enqueue(job_->shards(), state, timed ? timer_.timed(stream, feed) : feed, false,
                       timed ? timer_.stopwatch() : nullptr);
-  if (timed) timer_.summed(stream);
   const UpdateBindings bindings{state, versions_[to].memory->data(), sum.buckets, sum.sums, step};
-  updater_->prepare(stream, bindings);
-  updater_->update(stream, bindings, 0, job_->layout().parameter_elements);
-  if (timed) timer_.updated(stream);
-  queue_->note(stream, sum.sums);
+  if (timed) {
+    timer_.summed(stream);
+    update(bindings);
+    timer_.updated(stream);
+    queue_->note(stream, sum.sums);
+  } else if (stream.recording() || !std::exchange(update_loaded_, true)) {
+    update(bindings);
+    queue_->note(stream, sum.sums);
+  } else {
+    auto& recorded = updates_[{bindings.from, bindings.to, bindings.sums, bindings.step}];
+    if (!recorded) {
+      recorded = device_.record(stream, [this, bindings] {
+        update(bindings);
+        queue_->note(runner_.stream(), bindings.sums);
+      });
+    }
+    recorded->launch(stream);
+  }
+}
+
+void ResidentJob::update(const UpdateBindings& bindings) {
+  updater_->prepare(runner_.stream(), bindings);
+  updater_->update(runner_.stream(), bindings, 0, job_->layout().parameter_elements);
 }
 
 void ResidentJob::went_to(std::size_t place) {

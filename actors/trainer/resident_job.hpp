@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -97,6 +98,7 @@ class ResidentJob {
   void expect_room(std::size_t steps) const;
   /// Enqueues a step from one place to another.
   void enqueue(std::size_t from, std::size_t to, const ShardRunner::Feed& feed, bool timed = false);
+  void update(const gpu::UpdateBindings& bindings);
   ShardRunner::Feed from_data();
   void push_states(std::size_t steps);
   void went_to(std::size_t place);
@@ -123,6 +125,9 @@ class ResidentJob {
   std::unique_ptr<gpu::Event> ran_;
   std::uint64_t runs_ = 0;
   bool kernels_loaded_ = false;
+  bool update_loaded_ = false;
+  // Of steps on the host's batches: by what is bound, which are few (versions, sums and steps that take turns).
+  std::map<std::array<const void*, 4>, std::unique_ptr<gpu::Recorded>> updates_;
   std::array<std::unique_ptr<gpu::Recorded>, versions * versions> recorded_;  // by from and to
 };
 

@@ -29,7 +29,8 @@ ShardFeed::ShardFeed(Device& device, std::vector<std::size_t> input_bytes, std::
   end += sizeof(StepState);
   for (Set& set : sets_) {
     set.there = device.allocate(end, "the inputs of a shard");
-    set.staging = device.host_accessible() ? set.there : device.allocate_staging(end);
+    set.staging = device.host_accessible() ? set.there
+                                           : device.allocate_staging(end, "the inputs of a shard");
     set.copied = device.make_event();
     set.read = device.make_event();
     for (std::size_t i = 0; i < input_bytes_.size(); ++i) {

@@ -78,6 +78,25 @@ void SoloTraining::leave() {
   advance();
 }
 
+namespace {
+
+/// Or says why batches are the loaders' to make.
+void bring_data(ShardWorker& worker, const std::string& data, std::string& why_not) {
+  ResidentJob& resident = *worker.resident();
+  try {
+    resident.make_room_for_batches();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::exhausted) throw;
+    why_not = error.what();
+    return;
+  }
+  if (auto there =
+          put_on_device(posix_files(), data, *worker.job(), *worker.device().device, why_not))
+    resident.set_data(*std::move(there));
+}
+
+}  // namespace
+
 SoloTraining::Begun SoloTraining::begin_on(ShardWorker& worker, VersionSlots slots,
                                            const std::string& data) {
   const auto held = slots.hold_newest();
@@ -85,12 +104,7 @@ SoloTraining::Begun SoloTraining::begin_on(ShardWorker& worker, VersionSlots slo
   ResidentJob& resident = *worker.resident();
   resident.load(held->version(), held->state());
   Begun begun{held->version()};
-  if (!data.empty() && !resident.has_data()) {
-    resident.make_room_for_batches();
-    if (auto there = put_on_device(posix_files(), data, *worker.job(), *worker.device().device,
-                                   begun.why_not))
-      resident.set_data(*std::move(there));
-  }
+  if (!data.empty() && !resident.has_data()) bring_data(worker, data, begun.why_not);
   begun.has_data = resident.has_data();
   begun.peak = worker.peak();
   return begun;

@@ -6,7 +6,7 @@
 namespace troupe::actors {
 
 StepTimer::StepTimer(gpu::Device& device, std::size_t buckets)
-    : stopwatch_{device.make_stopwatch()}, buckets_{buckets} {}
+    : stopwatch_{device.make_stopwatch()}, passed_{device.make_event()}, buckets_{buckets} {}
 
 bool StepTimer::begin(std::uint32_t shards) {
   if (!wanted_ || measured_.load(std::memory_order_acquire)) return false;
@@ -26,12 +26,15 @@ ShardRunner::Feed StepTimer::timed(gpu::Stream& stream, const ShardRunner::Feed&
 
 void StepTimer::finish(gpu::Stream& stream, double StepTimes::*phase) {
   stopwatch_->mark(stream);
+  stream.record(*passed_);
+  ++measurements_;
   last_ = phase;
   measured_.store(true, std::memory_order_release);
 }
 
 std::optional<StepTimes> StepTimer::take() {
   if (!measured_.load(std::memory_order_acquire)) return {};
+  if (passed_->reached() < measurements_) return {};
   const std::vector<double> laps = stopwatch_->lap();
   measured_.store(false, std::memory_order_release);
   // Of a shard: its batch, then up to its sums, then to each bucket; then, behind all of backward, what is added.

@@ -23,7 +23,7 @@ struct StepTimes {
   double whole() const { return batch + forward + backward + sum + leave + update; }
 };
 
-/// Measures a step now and then. Used by the thread that enqueues; take() by another, after the step has been passed.
+/// Measures a step now and then. Used by the thread that enqueues; take() by another.
 class StepTimer {
  public:
   /// @param buckets  of the layout
@@ -42,13 +42,15 @@ class StepTimer {
   void updated(gpu::Stream& stream) { finish(stream, &StepTimes::update); }
   void left(gpu::Stream& stream) { finish(stream, &StepTimes::leave); }
 
-  /// What was measured; none: nothing new.
+  /// What was measured; none: nothing new, or the device is not there yet.
   std::optional<StepTimes> take();
 
  private:
   void finish(gpu::Stream& stream, double StepTimes::*phase);
 
   std::unique_ptr<gpu::Stopwatch> stopwatch_;
+  std::unique_ptr<gpu::Event> passed_;  // the last mark
+  std::uint64_t measurements_ = 0;
   std::size_t buckets_;
   std::uint32_t shards_ = 0;
   double StepTimes::*last_ = nullptr;  // the phase that ends with the last mark

@@ -31,9 +31,9 @@ std::shared_ptr<Storage> CudaDevice::allocate(std::size_t bytes, std::string_vie
   return memory_->allocate(bytes, what);
 }
 
-std::shared_ptr<Storage> CudaDevice::allocate_staging(std::size_t bytes) {
+std::shared_ptr<Storage> CudaDevice::allocate_staging(std::size_t bytes, std::string_view what) {
   select();
-  return memory_->allocate_pinned(bytes);
+  return memory_->allocate_pinned(bytes, what);
 }
 
 std::unique_ptr<Stream> CudaDevice::make_stream() {

@@ -20,7 +20,7 @@ class CudaDevice final : public Device {
 
   std::string name() const override { return "cuda:" + std::to_string(options_.index); }
   std::shared_ptr<Storage> allocate(std::size_t bytes, std::string_view what) override;
-  std::shared_ptr<Storage> allocate_staging(std::size_t bytes) override;
+  std::shared_ptr<Storage> allocate_staging(std::size_t bytes, std::string_view what) override;
   bool host_accessible() const override { return false; }
   std::unique_ptr<Stream> make_stream() override;
   std::unique_ptr<Event> make_event() override;

@@ -1,42 +1,27 @@
 #include "gpu/cuda/machine.hpp"
 
-#include <cstddef>
+#include <dlfcn.h>
 
 #include "gpu/cuda/library_status.hpp"
+#include "gpu/cuda/library_versions.hpp"
 
 namespace troupe::gpu::cuda {
 namespace {
 
-constexpr int oldest_driver =
-    13000;  // of the CUDA version that it knows: 1000 · major + 10 · minor
-constexpr std::size_t oldest_cudnn = 90800;  // 10000 · major + 100 · minor + patch
-constexpr int oldest_major = 8;              // compute capability: Ampere
+constexpr int oldest_major = 8;  // compute capability: Ampere
 
 [[noreturn]] void refuse(const std::string& what) {
   throw Error{ErrorCode::unsupported, "cuda device: " + what};
 }
 
-std::string version_text(int cuda) {
-  return std::to_string(cuda / 1000) + "." + std::to_string(cuda % 1000 / 10);
-}
-
-std::string cudnn_text(std::size_t version) {
-  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
-         std::to_string(version % 100);
-}
-
 void check_libraries() {
-  int driver = 0;
-  check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
-  if (driver == 0) refuse("expected an NVIDIA driver, got none");
-  if (driver < oldest_driver) {
-    refuse("expected a driver for CUDA " + version_text(oldest_driver) + " or newer, got one for " +
-           version_text(driver));
-  }
-  if (cudnnGetVersion() < oldest_cudnn) {
-    refuse("expected cuDNN " + cudnn_text(oldest_cudnn) + " or newer, got " +
-           cudnn_text(cudnnGetVersion()));
-  }
+  LibraryVersions found;
+  check(cudaDriverGetVersion(&found.driver), "cudaDriverGetVersion");
+  found.cudnn = cudnnGetVersion();
+  found.cublaslt = cublasLtGetVersion();
+  // Never closed: cuDNN uses it.
+  found.nvrtc = dlopen("libnvrtc.so.13", RTLD_NOW | RTLD_LOCAL) != nullptr;
+  if (const std::string problem = problem_of(found); !problem.empty()) refuse(problem);
 }
 
 }  // namespace
@@ -69,10 +54,10 @@ std::vector<std::pair<std::string, std::string>> machine_record(const cudaDevice
   return {{"cuda.gpu", gpu.name},
           {"cuda.compute_capability", std::to_string(gpu.major) + "." + std::to_string(gpu.minor)},
           {"cuda.multiprocessors", std::to_string(gpu.multiProcessorCount)},
-          {"cuda.driver", version_text(driver)},
-          {"cuda.runtime", version_text(runtime)},
-          {"cuda.cudnn", cudnn_text(cudnnGetVersion())},
-          {"cuda.cublaslt", std::to_string(cublasLtGetVersion())}};
+          {"cuda.driver", cuda_version_text(driver)},
+          {"cuda.runtime", cuda_version_text(runtime)},
+          {"cuda.cudnn", library_version_text(cudnnGetVersion())},
+          {"cuda.cublaslt", library_version_text(cublasLtGetVersion())}};
 }
 
 }  // namespace troupe::gpu::cuda

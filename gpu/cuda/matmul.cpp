@@ -7,8 +7,10 @@
 namespace troupe::gpu::cuda {
 namespace {
 
-// Where operands begin: the parameters of a slot at multiples of 16 elements, all else at 64 bytes or more.
-constexpr std::uint32_t operand_alignment_bytes = 64;
+// Where operands begin: parameters at multiples of 16 elements of their memory, all else at 64 bytes or more.
+std::uint32_t operand_alignment_bytes(DType type) {
+  return static_cast<std::uint32_t>(16 * size_bytes(type));
+}
 
 cudaDataType_t data_type(DType type) {
   return type == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F;
@@ -111,7 +113,7 @@ std::unique_ptr<Matmul> Matmul::make(const BlasContext& context, const Product& 
   for (const auto operand :
        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
-    set(made, operand, operand_alignment_bytes);
+    set(made, operand, operand_alignment_bytes(product.type));
   }
   if (context.deterministic) {
     // Not in place, where counters keep the parts apart and not in order.

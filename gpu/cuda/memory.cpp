@@ -4,6 +4,7 @@
 #include <string>
 
 #include <cuda_runtime_api.h>
+#include <unistd.h>
 
 #include "gpu/cuda/status.hpp"
 #include "runtime/base/error.hpp"
@@ -71,12 +72,18 @@ std::shared_ptr<Storage> Memory::allocate(std::size_t bytes, std::string_view wh
   return storage;
 }
 
-std::shared_ptr<Storage> Memory::allocate_pinned(std::size_t bytes) {
+std::shared_ptr<Storage> Memory::allocate_pinned(std::size_t bytes, std::string_view what) {
   void* const block = pinned_pool_->allocate(bytes);
   if (block == nullptr) {
-    throw Error{ErrorCode::exhausted,
-                "cuda: expected " + std::to_string(bytes) +
-                    " bytes of host memory that is locked in place, got none"};
+    const auto pages = [](int kind) {
+      return std::to_string(static_cast<std::size_t>(sysconf(kind)) *
+                            static_cast<std::size_t>(sysconf(_SC_PAGESIZE)));
+    };
+    throw Error{ErrorCode::exhausted, "cuda: expected " + std::to_string(bytes) +
+                                          " bytes of host memory, locked in place, for " +
+                                          std::string{what} +
+                                          ", got out of memory: " + pages(_SC_AVPHYS_PAGES) +
+                                          " of " + pages(_SC_PHYS_PAGES) + " bytes are free"};
   }
   std::memset(block, 0, bytes);
   return lend(pinned_pool_, block, bytes);

@@ -17,7 +17,7 @@ class Memory {
   /// Zeroed. @throws Error exhausted with what it was for, its size, and what is free.
   std::shared_ptr<Storage> allocate(std::size_t bytes, std::string_view what);
   /// Host memory, zeroed, locked in place and known to the GPU under the same address. @throws Error exhausted.
-  std::shared_ptr<Storage> allocate_pinned(std::size_t bytes);
+  std::shared_ptr<Storage> allocate_pinned(std::size_t bytes, std::string_view what);
 
   std::size_t used_bytes() const { return device_pool_->used_bytes(); }
   std::size_t kept_bytes() const { return device_pool_->kept_bytes(); }

@@ -211,8 +211,8 @@ class CudaResidentData final : public ResidentData {
         memory.allocate(std::max(samples * features, std::size_t{1}), "the records of a data set");
     const auto all_labels = memory.allocate(samples * label_bytes, "the labels of a data set");
     const std::shared_ptr<Storage> staging[2] = {
-        memory.allocate_pinned(std::min(most, samples) * each),
-        memory.allocate_pinned(std::min(most, samples) * each)};
+        memory.allocate_pinned(std::min(most, samples) * each, "the records of a data set"),
+        memory.allocate_pinned(std::min(most, samples) * each, "the records of a data set")};
     CudaEvent copied_piece{memory};
     CudaStream stream;
     std::uint64_t piece = 0;

@@ -19,7 +19,8 @@ CudaStepQueue::CudaStepQueue(int device, Memory& memory, std::size_t states, std
     : device_{device},
       room_{states},
       outcome_count_{outcomes},
-      staging_{memory.allocate_pinned(states * sizeof(StepState))},
+      staging_{
+          memory.allocate_pinned(states * sizeof(StepState), "steps that were computed ahead")},
       states_{memory.allocate(states * sizeof(StepState), "steps that were computed ahead")},
       outcomes_{memory.allocate(outcomes * sizeof(Outcome), "what steps gave")},
       cursors_{memory.allocate(sizeof(StepCursors), "where steps go on")} {}

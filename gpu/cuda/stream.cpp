@@ -9,7 +9,8 @@
 
 namespace troupe::gpu::cuda {
 
-CudaEvent::CudaEvent(Memory& memory) : mark_{memory.allocate_pinned(sizeof(std::uint64_t))} {
+CudaEvent::CudaEvent(Memory& memory)
+    : mark_{memory.allocate_pinned(sizeof(std::uint64_t), "an event")} {
   check(cudaEventCreateWithFlags(&event_, cudaEventBlockingSync | cudaEventDisableTiming),
         "cudaEventCreateWithFlags");
 }

@@ -13,7 +13,7 @@ CudaUpdater::CudaUpdater(int device, Memory& memory, const nn::StateLayout& layo
     : device_{device},
       tables_{layout, optimizer},
       memory_{memory.allocate(tables_.bytes(), "the tables of an optimizer")},
-      result_{memory.allocate_pinned(sizeof(UpdateResult))} {
+      result_{memory.allocate_pinned(sizeof(UpdateResult), "what an update gave")} {
   const std::vector<std::byte> contents = tables_.contents();
   check(cudaMemcpy(memory_->data(), contents.data(), contents.size(), cudaMemcpyHostToDevice),
         "cudaMemcpy");

@@ -66,7 +66,10 @@ LocalJob::LocalJob(const Graph& graph, Device& device, const JobSpec& spec)
   for (std::size_t i = 0; i < graph.inputs().size(); ++i) {
     const std::size_t bytes = plan_.input_bytes(i);
     batch_.push_back(device.allocate(bytes, "input '" + graph.inputs()[i].name + "'"));
-    staging_.push_back(device.host_accessible() ? batch_.back() : device.allocate_staging(bytes));
+    staging_.push_back(
+        device.host_accessible()
+            ? batch_.back()
+            : device.allocate_staging(bytes, "input '" + graph.inputs()[i].name + "'"));
     staging_pointers_.push_back(staging_.back()->data());
     rings_.push_back({batch_.back()->data(), bytes});
   }

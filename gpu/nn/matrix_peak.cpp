@@ -45,7 +45,7 @@ double product_seconds(Device& device, const Dense& product) {
 void fill_with_numbers(Device& device, Stream& stream, std::byte* to, std::size_t bytes) {
   constexpr std::size_t most = std::size_t{16} << 20U;
   const std::size_t block_bytes = std::min(bytes, most);
-  const auto block = device.allocate_staging(block_bytes);
+  const auto block = device.allocate_staging(block_bytes, "numbers to multiply");
   std::mt19937 random{1};
   auto* const values = reinterpret_cast<std::uint16_t*>(block->data());
   for (std::size_t i = 0; i < block_bytes / sizeof(std::uint16_t); ++i) {

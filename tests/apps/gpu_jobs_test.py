@@ -169,6 +169,13 @@ def test_no_gpu(folder):
     expect(hashes[0] == hashes[1], "device: auto without one is the CPU")
 
 
+def test_full(folder):
+    """A GPU without room is told: the CPU does not come in its place."""
+    full = {**GPU, "TROUPE_EMULATED_FULL": "1"}
+    code, out, error = call(folder, *digits("--log-level", "off", device="auto"), more=full)
+    expect(code == 1 and "out of memory" in error and error.count("\n") == 1, f"device: auto with a full GPU: {code} {error}")
+
+
 def test_bad_input(folder):
     for setting, said in [("train.precision=bf16", "bf16"), ("train.tf32=true", "tf32"), ("train.deterministic=false", "deterministic")]:
         code, out, error = call(folder, "check", str(PIPELINES / "digits.yaml"), "--set", setting)
@@ -188,5 +195,6 @@ if __name__ == "__main__":
     in_folder(test_not_finite)
     if len(sys.argv) > 3:
         in_folder(test_no_gpu)
+        in_folder(test_full)
     in_folder(test_bad_input)
     sys.exit(1 if failures else 0)

@@ -236,6 +236,29 @@ TEST_CASE("ResidentJob: of data on the device it makes the same versions, record
   CHECK(again.newest() == wanted[6]);
 }
 
+TEST_CASE("ResidentJob: where the device has no room for batches the host's are taken") {
+  const auto job = make_job(2);
+  const auto device = test::cuda::make_test_device();
+  const auto wanted = shared_out(job, *device);
+  World world{job, *device};
+  world.step();
+  std::vector<std::shared_ptr<gpu::Storage>> all;
+  for (std::size_t bytes = std::size_t{1} << 27; bytes >= 64;) {
+    try {
+      all.push_back(device->allocate(bytes, "a test"));
+    } catch (const Error&) {
+      bytes /= 2;
+    }
+  }
+  CHECK_THROWS_WITH_AS(world.resident->make_room_for_batches(),
+                       doctest::Contains("bytes for input '"), Error);
+  world.step();
+  CHECK(world.save() == SnapshotOutcome::committed);
+  CHECK(world.newest() == wanted[2]);
+  all.clear();
+  CHECK_NOTHROW(world.resident->make_room_for_batches());
+}
+
 TEST_CASE("ResidentJob: steps end where a snapshot is due") {
   const auto job = std::make_shared<TrainingJob>(
       training_job_text(5, 1000, gpu::Shape{width}, 3, R"([{"dense":{"units":"3"}}])",

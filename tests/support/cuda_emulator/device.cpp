@@ -150,6 +150,7 @@ void free(void* block) {
   memory().free(block);
 }
 void* allocate_pinned(std::size_t bytes) {
+  if (bytes > pinned_bytes) return nullptr;
   return ::operator new (std::max(bytes, std::size_t{1}), std::align_val_t{alignment});
 }
 void free_pinned(void* block) {

@@ -20,6 +20,8 @@ namespace troupe::test::cuda_emulator {
 using Work = std::function<void()>;
 
 inline constexpr std::size_t memory_bytes = std::size_t{256} << 20;
+/// What the host may lock in place at once.
+inline constexpr std::size_t pinned_bytes = std::size_t{1} << 30;
 
 void* allocate(std::size_t bytes);  ///< null where there is no room
 void free(void* block);

@@ -33,6 +33,11 @@ TEST_CASE("CudaDevice: memory that is not there is told with what it was for") {
       doctest::Contains(
           "for the activations of a plan, of which layer 'conv' has the largest, of 12345 bytes"),
       Error);
+  CHECK_THROWS_WITH_AS(
+      device->allocate_staging(std::size_t{1} << 40, "a test"),
+      doctest::Contains("1099511627776 bytes of host memory, locked in place, for a test, got out "
+                        "of memory: "),
+      Error);
 }
 
 TEST_CASE("CudaDevice: what is given back is taken again, and memory does not grow") {
@@ -46,7 +51,7 @@ TEST_CASE("CudaDevice: what is given back is taken again, and memory does not gr
 TEST_CASE("CudaDevice: a storage outlives its device") {
   auto device = test::cuda::make_test_device();
   auto storage = device->allocate(100, "a test");
-  auto staging = device->allocate_staging(100);
+  auto staging = device->allocate_staging(100, "a test");
   CHECK(staging->data()[99] == std::byte{0});
   device.reset();
   storage.reset();

@@ -1,5 +1,8 @@
+#include <cstdlib>
+
 #include "gpu/cuda_device.hpp"
 #include "gpu/device_module.hpp"
+#include "runtime/base/error.hpp"
 #include "tests/gpu/cuda/test_device.hpp"
 
 namespace {
@@ -7,6 +10,8 @@ namespace {
 using namespace troupe;
 
 std::unique_ptr<gpu::Device> make(const gpu::CudaOptions& options) {
+  if (std::getenv("TROUPE_EMULATED_FULL") != nullptr)
+    throw Error{ErrorCode::exhausted, "cuda: expected 1 byte for a test, got out of memory"};
   return test::cuda::make_test_device(options.graphs);
 }
 
