@@ -27,6 +27,31 @@ void Arguments::add(std::span<const std::byte> content, Kind kind) {
                      {content.begin(), content.end()}});
 }
 
+std::vector<std::byte> Arguments::bytes_of(const Values& values, gpu::DType type) {
+  std::vector<std::byte> bytes(values.size() * size_bytes(type));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto value = static_cast<float>(values[i]);
+    const std::uint16_t half = gpu::to_bf16(value);
+    if (type == gpu::DType::f32)
+      std::memcpy(bytes.data() + i * sizeof value, &value, sizeof value);
+    else
+      std::memcpy(bytes.data() + i * sizeof half, &half, sizeof half);
+  }
+  return bytes;
+}
+
+Values Arguments::values(std::size_t index, gpu::DType type) const {
+  Values values;
+  if (type == gpu::DType::f32) {
+    const auto floats = get(index);
+    values.assign(floats.begin(), floats.end());
+  } else {
+    for (const std::uint16_t half : get<std::uint16_t>(index))
+      values.push_back(static_cast<double>(gpu::from_bf16(half)));
+  }
+  return values;
+}
+
 void Arguments::reset(std::byte unwritten) {
   for (const Block& block : blocks_) {
     std::memset(block.memory->data(), static_cast<int>(guard), block.memory->size_bytes());

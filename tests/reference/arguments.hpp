@@ -18,8 +18,10 @@ namespace troupe::test::reference {
 /// in full, and results that change when the kernel runs again.
 class Arguments {
  public:
-  /// An input of f32, or of any other type.
-  void in(const Values& values) { in(to_floats(values)); }
+  /// An input of f32 or bf16, or of any other type.
+  void in(const Values& values, gpu::DType type = gpu::DType::f32) {
+    add(bytes_of(values, type), Kind::input);
+  }
   template <class T>
   void in(std::span<const T> values) {
     add(std::as_bytes(values), Kind::input);
@@ -33,6 +35,9 @@ class Arguments {
   void out(std::size_t elements) {
     add(std::vector<std::byte>(elements * sizeof(T), std::byte{0xFF}), Kind::output);
   }
+  void out(std::size_t elements, gpu::DType type) {
+    add(std::vector<std::byte>(elements * size_bytes(type), std::byte{0xFF}), Kind::output);
+  }
   /// An output of which the kernel may leave parts as they are.
   void out_over(std::span<const std::byte> before) { add(before, Kind::partial); }
   /// Bytes whose meaning is the kernel's own, such as a workspace.
@@ -40,9 +45,8 @@ class Arguments {
     add(std::vector<std::byte>(bytes, std::byte{0xFF}), Kind::partial);
   }
   /// An input that the output will lie upon: out_at() with its place in the list says where the output stands.
-  void in_place(const Values& values) {
-    const std::vector<float> floats = to_floats(values);
-    add(std::as_bytes(std::span{floats}), Kind::partial);
+  void in_place(const Values& values, gpu::DType type = gpu::DType::f32) {
+    add(bytes_of(values, type), Kind::partial);
   }
   void out_at(std::size_t operand) { operands_.push_back(operands_[operand]); }
 
@@ -57,7 +61,12 @@ class Arguments {
     return {reinterpret_cast<const T*>(block.memory->data() + guard_bytes), block.size / sizeof(T)};
   }
 
+  /// The same of f32 or bf16.
+  Values values(std::size_t index, gpu::DType type) const;
+
  private:
+  static std::vector<std::byte> bytes_of(const Values& values, gpu::DType type);
+
   static constexpr std::size_t guard_bytes = 128;
   enum class Kind { input, output, partial };
   struct Block {

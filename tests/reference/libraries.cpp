@@ -4,6 +4,7 @@
 
 #include "gpu/kernel_module.hpp"
 #include "gpu/reference/library.hpp"
+#include "tests/support/narrow_library.hpp"
 #include "tests/support/skip.hpp"
 
 namespace troupe::test::reference {
@@ -11,6 +12,12 @@ namespace troupe::test::reference {
 Subject portable() {
   static gpu::reference::ReferenceLibrary library;
   return {"portable", library, true};
+}
+
+Subject narrow() {
+  static const std::shared_ptr<gpu::KernelLibrary> library =
+      make_narrow_library(std::make_shared<gpu::reference::ReferenceLibrary>());
+  return {"portable, in bf16,", *library, true, gpu::DType::bf16};
 }
 
 std::shared_ptr<gpu::Storage> allocate_operand(std::size_t bytes) {

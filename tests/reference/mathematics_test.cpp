@@ -1,5 +1,6 @@
 #include "tests/reference/optimizers.hpp"
 
+#include "gpu/cpu_device.hpp"
 #include "gpu/nn/state_layout.hpp"
 #include "tests/reference/activations.hpp"
 #include "tests/reference/compare.hpp"
@@ -56,7 +57,8 @@ TEST_CASE("Mathematics: gradient descent on the squared error of a sigmoid, work
 TEST_CASE("Mathematics: the CPU's updater descends as by hand") {
   const Values x = {1, 2, 1, -1}, y = {1, 0};
   const nn::OptimizerSpec spec{nn::Sgd{}, {}};
-  UpdaterRun descent{nn::make_state_layout({{"w", {2}}}, {}, {}), spec, {0, 0}};
+  const auto cpu = troupe::gpu::make_cpu_device();
+  UpdaterRun descent{*cpu, nn::make_state_layout({{"w", {2}}}, {}, {}), spec, {0, 0}};
   for (const Descent& expected : by_hand) {
     const Values p = dense({2, 2, 1, false, Activation::sigmoid}, x, descent.parameters(), {});
     const Loss loss = mean_squared_error({2, 1}, 2, p, y);
@@ -75,7 +77,9 @@ TEST_CASE("Mathematics: the CPU's updater descends as by hand") {
 TEST_CASE("Mathematics: Adam with bias correction, worked by hand") {
   const nn::OptimizerSpec spec{nn::Adam{0.5, 0.75, 0.5, 0.0}, {}};
   Optimizer adam{spec, {1.0}, {true}};
-  UpdaterRun updater{nn::make_state_layout({{"p", {1}}}, {}, nn::state_names(spec)), spec, {1.0}};
+  const auto cpu = troupe::gpu::make_cpu_device();
+  UpdaterRun updater{
+      *cpu, nn::make_state_layout({{"p", {1}}}, {}, nn::state_names(spec)), spec, {1.0}};
   const Values gradients = {1, -3, 2}, m = {0.5, -1.25, 0.375}, v = {0.25, 2.4375, 2.828125},
                p = {0.9333333333, 0.9916004995, 0.9757963323};
   for (std::size_t t = 0; t < 3; ++t) {

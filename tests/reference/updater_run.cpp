@@ -6,40 +6,34 @@
 
 #include "gpu/nn/schedule.hpp"
 #include "gpu/nn/step.hpp"
-#include "gpu/reference/updater.hpp"
 #include "runtime/base/float_environment.hpp"
 
 namespace troupe::test::reference {
-namespace {
 
-// The CPU's updater computes on the calling thread and leaves the stream alone.
-struct NoStream final : gpu::Stream {
-  void copy(std::byte*, const std::byte*, std::size_t) override {}
-  void record(gpu::Event&) override {}
-  void wait(const gpu::Event&, std::uint64_t) override {}
-  void synchronize() override {}
-};
-
-float* floats(const std::shared_ptr<gpu::Storage>& storage) {
-  return reinterpret_cast<float*>(storage->data());
-}
-
-}  // namespace
-
-UpdaterRun::UpdaterRun(const gpu::nn::StateLayout& layout, const gpu::nn::OptimizerSpec& spec,
-                       const Values& parameters)
-    : layout_{layout},
+UpdaterRun::UpdaterRun(gpu::Device& device, const gpu::nn::StateLayout& layout,
+                       const gpu::nn::OptimizerSpec& spec, const Values& parameters)
+    : device_{device},
+      layout_{layout},
       spec_{spec},
-      updater_{gpu::reference::make_cpu_updater(layout, spec)},
-      from_{gpu::allocate_host(layout.slot_bytes)},
-      to_{gpu::allocate_host(layout.slot_bytes)} {
+      stream_{device.make_stream()},
+      updater_{device.make_updater(layout, spec)},
+      to_{device.allocate(layout.slot_bytes, "a slot")} {
   for (const gpu::nn::ParameterEntry& entry : layout_.parameters) {
     const auto size = static_cast<std::size_t>(entry.shape.elements());
     for (std::size_t i = 0; i < size; ++i) elements_.push_back(entry.begin + i);
   }
+  std::vector<float> slot(layout.slot_bytes / sizeof(float));
   for (std::size_t i = 0; i < elements_.size(); ++i) {
-    floats(from_)[elements_[i]] = static_cast<float>(parameters[i]);
+    slot[elements_[i]] = static_cast<float>(parameters[i]);
   }
+  from_ = there(slot.data(), layout.slot_bytes);
+}
+
+std::shared_ptr<gpu::Storage> UpdaterRun::there(const void* data, std::size_t bytes) {
+  auto storage = device_.allocate(bytes, "a test");
+  stream_->copy(storage->data(), static_cast<const std::byte*>(data), bytes);
+  stream_->synchronize();
+  return storage;
 }
 
 void UpdaterRun::step(const Values& gradient_sums, std::int64_t rows, double learning_rate) {
@@ -50,29 +44,32 @@ void UpdaterRun::step(const Values& gradient_sums, std::int64_t rows, double lea
   std::vector<std::shared_ptr<gpu::Storage>> buckets;
   std::vector<const std::byte*> addresses;
   for (const gpu::nn::Bucket& bucket : layout_.buckets) {
-    buckets.push_back(gpu::allocate_host(bucket.size_bytes()));
-    std::memcpy(buckets.back()->data(), gradient.data() + bucket.begin, bucket.size_bytes());
+    buckets.push_back(there(gradient.data() + bucket.begin, bucket.size_bytes()));
     addresses.push_back(buckets.back()->data());
   }
-  const auto sums = gpu::allocate_host(layout_.sums_bytes);
-  std::memcpy(sums->data() + gpu::nn::StateLayout::rows_offset_bytes, &rows, sizeof rows);
+  std::vector<std::byte> all_sums(layout_.sums_bytes);
+  std::memcpy(all_sums.data() + gpu::nn::StateLayout::rows_offset_bytes, &rows, sizeof rows);
+  const auto sums = there(all_sums.data(), all_sums.size());
 
   const gpu::nn::Schedule schedule{learning_rate, gpu::nn::ConstantRate{}, 0};
   const gpu::StepState state = gpu::nn::make_step_state(spec_, schedule, 0, steps_++);
-  const gpu::UpdateBindings bindings{from_->data(), to_->data(), addresses, sums->data(), &state};
+  const auto state_there = there(&state, sizeof state);
+  const gpu::UpdateBindings bindings{from_->data(), to_->data(), addresses, sums->data(),
+                                     reinterpret_cast<const gpu::StepState*>(state_there->data())};
   const FloatEnvironment environment;
-  NoStream stream;
-  updater_->prepare(stream, bindings);
-  updater_->update(stream, bindings, 0, layout_.parameter_elements);
+  updater_->prepare(*stream_, bindings);
+  updater_->update(*stream_, bindings, 0, layout_.parameter_elements);
+  stream_->synchronize();
   std::swap(from_, to_);
 }
 
 Values UpdaterRun::read(std::size_t part) const {
+  std::vector<float> slot(layout_.slot_bytes / sizeof(float));
+  stream_->copy(reinterpret_cast<std::byte*>(slot.data()), from_->data(), layout_.slot_bytes);
+  stream_->synchronize();
   Values values;
-  for (const std::size_t element : elements_) {
-    values.push_back(
-        static_cast<double>(floats(from_)[part * layout_.parameter_elements + element]));
-  }
+  for (const std::size_t element : elements_)
+    values.push_back(static_cast<double>(slot[part * layout_.parameter_elements + element]));
   return values;
 }
 

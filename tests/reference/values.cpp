@@ -1,6 +1,9 @@
 #include "tests/reference/values.hpp"
 
 #include <random>
+#include <utility>
+
+#include "gpu/tensor.hpp"
 
 namespace troupe::test::reference {
 
@@ -10,6 +13,15 @@ Values random_values(std::size_t count, std::uint64_t seed, double low, double h
   for (double& value : values) {
     const double uniform = static_cast<double>(engine() >> 40) * 0x1p-24;
     value = static_cast<double>(static_cast<float>(low + (high - low) * uniform));
+  }
+  return values;
+}
+
+Values rounded(Values values, gpu::DType type) {
+  for (double& value : values) {
+    const auto nearest = static_cast<float>(value);
+    value = static_cast<double>(type == gpu::DType::bf16 ? gpu::from_bf16(gpu::to_bf16(nearest))
+                                                         : nearest);
   }
   return values;
 }

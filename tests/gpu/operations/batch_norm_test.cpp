@@ -42,18 +42,21 @@ struct Inputs {
   Values x, dy, scale, shift;
 };
 
-Inputs make_inputs(const Case& shape, Activation activation, std::uint64_t seed) {
+Inputs make_inputs(const Subject& subject, const Case& shape, Activation activation,
+                   std::uint64_t seed) {
   const auto channels = static_cast<std::size_t>(shape.channels);
   const std::size_t elements = static_cast<std::size_t>(shape.count) * channels;
-  Inputs inputs{random_values(elements, seed, shape.mean - 1, shape.mean + 1),
-                random_values(elements, seed + 1), random_values(channels, seed + 2, 0.5, 1.5),
-                random_values(channels, seed + 3, -0.5, 0.5)};
+  Inputs inputs{
+      rounded(random_values(elements, seed, shape.mean - 1, shape.mean + 1), subject.type),
+      random_values(elements, seed + 1), random_values(channels, seed + 2, 0.5, 1.5),
+      random_values(channels, seed + 3, -0.5, 0.5)};
   // Neither Σ dy nor Σ dy·x̂ cancels to nothing: a sum near zero of thousands of terms has no good answer in f32, and
   // a single channel has no rms but its own.
   for (std::size_t i = 0; i < elements; ++i) {
     const double slanted = inputs.dy[i] + 0.5 + 0.5 * (inputs.x[i] - shape.mean);
-    inputs.dy[i] = static_cast<double>(static_cast<float>(slanted));
+    inputs.dy[i] = slanted;
   }
+  inputs.dy = rounded(inputs.dy, subject.type);
   // Where relu's kink is as near as f32 rounds, either slope is right; such elements get no gradient.
   const BatchNormResult forward =
       batch_norm({shape.count, shape.channels, shape.epsilon, activation}, inputs.x, inputs.scale,
@@ -69,23 +72,23 @@ void check_training(const Subject& subject, const Case& c, Activation activation
   const std::string name = subject.name + " batch norm, count " + std::to_string(c.count) +
                            ", channels " + std::to_string(c.channels) + ", " +
                            to_string(activation) + ", seed " + std::to_string(seed);
-  const auto [x, dy, scale, shift] = make_inputs(c, activation, seed);
+  const auto [x, dy, scale, shift] = make_inputs(subject, c, activation, seed);
   const auto channels = static_cast<std::size_t>(c.channels);
-  const BatchNorm shape{c.count, c.channels, c.epsilon, activation};
+  const BatchNorm shape{c.count, c.channels, c.epsilon, activation, subject.type};
   if (!subject.has(shape)) return;
 
   const BatchNormResult expected = batch_norm(shape, x, scale, shift);
   Arguments forward;
-  forward.in(x);
+  forward.in(x, subject.type);
   forward.in(scale);
   forward.in(shift);
-  forward.out(x.size());
+  forward.out(x.size(), subject.type);
   forward.out(channels);
   forward.out(channels);
   forward.scratch(subject.kernels.workspace_bytes(shape));
   forward.out<double>(1 + 2 * channels);
   forward.run(subject, shape, name);
-  check_close(forward.get(3), expected.y, name + ", y");
+  check_close(forward.values(3, subject.type), expected.y, name + ", y", subject.tolerance());
   check_close(forward.get(4), expected.mean, name + ", mean");
   check_close(forward.get(5), expected.variance, name + ", variance");
   const auto moments = forward.get<double>(7);
@@ -94,22 +97,22 @@ void check_training(const Subject& subject, const Case& c, Activation activation
   check_close(moments.subspan(1, channels), wanted.subspan(1, channels), name + ", mean moments");
   check_close(moments.subspan(1 + channels), wanted.subspan(1 + channels), name + ", squares");
 
-  const BatchNormBackward shape_backward{c.count, c.channels, c.epsilon, activation};
+  const BatchNormBackward shape_backward{c.count, c.channels, c.epsilon, activation, subject.type};
   const NormGradients gradients = batch_norm_backward(shape_backward, x, dy, scale, shift);
   Arguments backward;
-  backward.in(x);
-  backward.in(dy);
+  backward.in(x, subject.type);
+  backward.in(dy, subject.type);
   backward.in(scale);
   backward.in(forward.get(4));
   backward.in(forward.get(5));
   backward.in(forward.get<std::byte>(6));
-  backward.out(x.size());
+  backward.out(x.size(), subject.type);
   backward.out(channels);
   backward.out(channels);
   REQUIRE(backward.run(subject, shape_backward, name + ", backward"));
-  check_close(backward.get(6), gradients.x, name + ", dx");
-  check_close(backward.get(7), gradients.scale, name + ", dscale");
-  check_close(backward.get(8), gradients.shift, name + ", dshift");
+  check_close(backward.values(6, subject.type), gradients.x, name + ", dx", subject.tolerance());
+  check_close(backward.get(7), gradients.scale, name + ", dscale", subject.tolerance());
+  check_close(backward.get(8), gradients.shift, name + ", dshift", subject.tolerance());
 }
 
 void check_training(const Subject& subject) {
@@ -123,22 +126,23 @@ void check_training(const Subject& subject) {
 void check_inference(const Subject& subject) {
   for (const Case& c : cases) {
     for (const Activation activation : {Activation::none, Activation::relu}) {
-      const auto [x, dy, scale, shift] = make_inputs(c, activation, 5);
+      const auto [x, dy, scale, shift] = make_inputs(subject, c, activation, 5);
       const auto channels = static_cast<std::size_t>(c.channels);
       const Values mean = random_values(channels, 6), variance = random_values(channels, 7, 0.1, 2);
       Arguments arguments;
-      arguments.in(x);
+      arguments.in(x, subject.type);
       arguments.in(scale);
       arguments.in(shift);
       arguments.in(mean);
       arguments.in(variance);
-      arguments.out(x.size());
-      const BatchNormInference shape{c.count, c.channels, c.epsilon, activation};
+      arguments.out(x.size(), subject.type);
+      const BatchNormInference shape{c.count, c.channels, c.epsilon, activation, subject.type};
       const std::string name = subject.name + " batch norm inference, count " +
                                std::to_string(c.count) + ", channels " + std::to_string(c.channels);
       if (!arguments.run(subject, shape, name)) continue;
-      check_close(arguments.get(5), batch_norm_inference(shape, x, scale, shift, mean, variance),
-                  name);
+      check_close(arguments.values(5, subject.type),
+                  batch_norm_inference(shape, x, scale, shift, mean, variance), name,
+                  subject.tolerance());
     }
   }
 }
@@ -159,4 +163,8 @@ TEST_CASE("BatchNorm: oneDNN's inference agrees with the reference") {
 }
 TEST_CASE("BatchNorm: CUDA's inference, emulated, agrees with the reference") {
   check_inference(emulated());
+}
+TEST_CASE("BatchNorm: in bf16 it agrees with the reference") {
+  check_training(narrow());
+  check_inference(narrow());
 }

@@ -69,21 +69,24 @@ void check_forward(const Subject& subject) {
   for (const Geometry& short_form : geometries) {
     const ConvolutionGeometry geometry = short_form.full();
     for (const std::uint64_t seed : {1U, 2U}) {
-      const Values x = random_values(input_elements(geometry), seed),
-                   weight = random_values(weight_elements(geometry), seed + 10),
+      const Values x = rounded(random_values(input_elements(geometry), seed), subject.type),
+                   weight =
+                       rounded(random_values(weight_elements(geometry), seed + 10), subject.type),
                    bias = random_values(static_cast<std::size_t>(geometry.out_channels), seed + 20);
       for (const bool with_bias : {true, false}) {
         const Values sums = convolution({geometry, with_bias}, x, weight, bias);
         for (const Activation activation : all_activations) {
           Arguments arguments;
-          arguments.in(x);
-          arguments.in(weight);
+          arguments.in(x, subject.type);
+          arguments.in(weight, subject.type);
           if (with_bias) arguments.in(bias);
-          arguments.out(output_elements(geometry));
+          arguments.out(output_elements(geometry), subject.type);
           const std::string name = subject.name + " convolution " + describe(geometry) + ", " +
                                    to_string(activation) + (with_bias ? ", bias" : ", no bias");
-          if (!arguments.run(subject, Convolution{geometry, with_bias, activation}, name)) continue;
-          check_close(arguments.get(with_bias ? 3 : 2), activate(activation, sums), name);
+          const Convolution shape{geometry, with_bias, activation, subject.type};
+          if (!arguments.run(subject, shape, name)) continue;
+          check_close(arguments.values(with_bias ? 3 : 2, subject.type), activate(activation, sums),
+                      name, subject.tolerance());
         }
       }
     }
@@ -94,29 +97,32 @@ void check_backward(const Subject& subject) {
   for (const Geometry& short_form : geometries) {
     const ConvolutionGeometry geometry = short_form.full();
     for (const std::uint64_t seed : {1U, 2U, 3U}) {
-      const Values x = random_values(input_elements(geometry), seed),
-                   weight = random_values(weight_elements(geometry), seed + 10),
-                   dy = random_values(output_elements(geometry), seed + 20);
+      const Values x = rounded(random_values(input_elements(geometry), seed), subject.type),
+                   weight =
+                       rounded(random_values(weight_elements(geometry), seed + 10), subject.type),
+                   dy = rounded(random_values(output_elements(geometry), seed + 20), subject.type);
       const std::string name = subject.name + " convolution backward " + describe(geometry);
       Arguments data;
-      data.in(dy);
-      data.in(weight);
-      data.out(x.size());
-      if (data.run(subject, ConvolutionBackwardData{geometry}, name + ", data")) {
-        check_close(data.get(2), convolution_backward_data({geometry}, dy, weight),
-                    name + ", data");
+      data.in(dy, subject.type);
+      data.in(weight, subject.type);
+      data.out(x.size(), subject.type);
+      if (data.run(subject, ConvolutionBackwardData{geometry, subject.type}, name + ", data")) {
+        check_close(data.values(2, subject.type), convolution_backward_data({geometry}, dy, weight),
+                    name + ", data", subject.tolerance());
       }
       for (const bool with_bias : {true, false}) {
         Arguments weights;
-        weights.in(x);
-        weights.in(dy);
-        weights.out(weight.size());
+        weights.in(x, subject.type);
+        weights.in(dy, subject.type);
+        weights.out(weight.size(), subject.type);
         if (with_bias) weights.out(static_cast<std::size_t>(geometry.out_channels));
-        const ConvolutionBackwardWeights shape{geometry, with_bias};
+        const ConvolutionBackwardWeights shape{geometry, with_bias, subject.type};
         if (!weights.run(subject, shape, name + ", weights")) continue;
         const WeightGradients expected = convolution_backward_weights(shape, x, dy);
-        check_close(weights.get(2), expected.weight, name + ", weights");
-        if (with_bias) check_close(weights.get(3), expected.bias, name + ", bias");
+        check_close(weights.values(2, subject.type), expected.weight, name + ", weights",
+                    subject.tolerance());
+        if (with_bias)
+          check_close(weights.get(3), expected.bias, name + ", bias", subject.tolerance());
       }
     }
   }
@@ -135,4 +141,8 @@ TEST_CASE("Convolution: oneDNN's forward agrees with the reference") {
 }
 TEST_CASE("Convolution: oneDNN's backward agrees with the reference") {
   if (const auto onednn = find_onednn()) check_backward(*onednn);
+}
+TEST_CASE("Convolution: in bf16 it agrees with the reference") {
+  check_forward(narrow());
+  check_backward(narrow());
 }

@@ -33,20 +33,23 @@ std::string label(const Subject& subject, const char* what, std::int64_t rows, s
 
 void check_forward(const Subject& subject) {
   for_each_shape([&](std::int64_t rows, std::int64_t in, std::int64_t out) {
-    const Values x = random_values(size(rows, in), 1), weight = random_values(size(out, in), 2),
+    const Values x = rounded(random_values(size(rows, in), 1), subject.type),
+                 weight = rounded(random_values(size(out, in), 2), subject.type),
                  bias = random_values(size(1, out), 3);
     for (const bool with_bias : {true, false}) {
       const Values sums = dense({rows, in, out, with_bias}, x, weight, bias);
       for (const Activation activation : all_activations) {
         Arguments arguments;
-        arguments.in(x);
-        arguments.in(weight);
+        arguments.in(x, subject.type);
+        arguments.in(weight, subject.type);
         if (with_bias) arguments.in(bias);
-        arguments.out(size(rows, out));
+        arguments.out(size(rows, out), subject.type);
         const std::string name = label(subject, "dense", rows, in, out) + ", " +
                                  to_string(activation) + (with_bias ? ", bias" : ", no bias");
-        if (!arguments.run(subject, Dense{rows, in, out, with_bias, activation}, name)) continue;
-        check_close(arguments.get(with_bias ? 3 : 2), activate(activation, sums), name);
+        const Dense shape{rows, in, out, with_bias, activation, subject.type};
+        if (!arguments.run(subject, shape, name)) continue;
+        check_close(arguments.values(with_bias ? 3 : 2, subject.type), activate(activation, sums),
+                    name, subject.tolerance());
       }
     }
   });
@@ -55,30 +58,33 @@ void check_forward(const Subject& subject) {
 void check_backward(const Subject& subject) {
   for (const std::uint64_t seed : {10U, 20U, 30U}) {
     for_each_shape([&](std::int64_t rows, std::int64_t in, std::int64_t out) {
-      const Values x = random_values(size(rows, in), seed),
-                   dy = random_values(size(rows, out), seed + 1),
-                   weight = random_values(size(out, in), seed + 2);
+      const Values x = rounded(random_values(size(rows, in), seed), subject.type),
+                   dy = rounded(random_values(size(rows, out), seed + 1), subject.type),
+                   weight = rounded(random_values(size(out, in), seed + 2), subject.type);
       Arguments data;
-      data.in(dy);
-      data.in(weight);
-      data.out(size(rows, in));
+      data.in(dy, subject.type);
+      data.in(weight, subject.type);
+      data.out(size(rows, in), subject.type);
       const std::string name = label(subject, "dense backward data", rows, in, out);
-      const DenseBackwardData shape{rows, in, out};
+      const DenseBackwardData shape{rows, in, out, subject.type};
       if (data.run(subject, shape, name)) {
-        check_close(data.get(2), dense_backward_data(shape, dy, weight), name);
+        check_close(data.values(2, subject.type), dense_backward_data(shape, dy, weight), name,
+                    subject.tolerance());
       }
       for (const bool with_bias : {true, false}) {
         Arguments weights;
-        weights.in(x);
-        weights.in(dy);
-        weights.out(size(out, in));
+        weights.in(x, subject.type);
+        weights.in(dy, subject.type);
+        weights.out(size(out, in), subject.type);
         if (with_bias) weights.out(size(1, out));
         const std::string name_weights = label(subject, "dense backward weights", rows, in, out);
-        const DenseBackwardWeights shape_weights{rows, in, out, with_bias};
+        const DenseBackwardWeights shape_weights{rows, in, out, with_bias, subject.type};
         if (!weights.run(subject, shape_weights, name_weights)) continue;
         const WeightGradients expected = dense_backward_weights(shape_weights, x, dy);
-        check_close(weights.get(2), expected.weight, name_weights);
-        if (with_bias) check_close(weights.get(3), expected.bias, name_weights + ", bias");
+        check_close(weights.values(2, subject.type), expected.weight, name_weights,
+                    subject.tolerance());
+        if (with_bias)
+          check_close(weights.get(3), expected.bias, name_weights + ", bias", subject.tolerance());
       }
     });
   }
@@ -97,4 +103,8 @@ TEST_CASE("Dense: oneDNN's forward agrees with the reference") {
 }
 TEST_CASE("Dense: oneDNN's backward agrees with the reference") {
   if (const auto onednn = find_onednn()) check_backward(*onednn);
+}
+TEST_CASE("Dense: in bf16 it agrees with the reference") {
+  check_forward(narrow());
+  check_backward(narrow());
 }

@@ -56,28 +56,29 @@ void check_pooling(const Subject& subject, PoolKind kind, const ConvolutionGeome
   const std::string name = label(subject, kind, geometry);
   const Values expected = pool({kind, geometry}, x);
   Arguments inference;
-  inference.in(x);
-  inference.out(expected.size());
-  if (inference.run(subject, Pool{kind, geometry, false}, name + ", inference")) {
-    check_close(inference.get(1), expected, name + ", inference");
+  inference.in(x, subject.type);
+  inference.out(expected.size(), subject.type);
+  if (inference.run(subject, Pool{kind, geometry, false, subject.type}, name + ", inference")) {
+    check_close(inference.values(1, subject.type), expected, name + ", inference",
+                subject.tolerance());
   }
 
-  const Pool shape{kind, geometry, true};
+  const Pool shape{kind, geometry, true, subject.type};
   Arguments training;
-  training.in(x);
-  training.out(expected.size());
+  training.in(x, subject.type);
+  training.out(expected.size(), subject.type);
   if (!subject.has(shape)) return;
   if (kind == PoolKind::max) training.scratch(subject.kernels.workspace_bytes(shape));
   training.run(subject, shape, name);
-  check_close(training.get(1), expected, name);
+  check_close(training.values(1, subject.type), expected, name, subject.tolerance());
 
   Arguments backward;
-  backward.in(dy);
+  backward.in(dy, subject.type);
   if (kind == PoolKind::max) backward.in(training.get<std::byte>(2));
-  backward.out(x.size());
-  REQUIRE(backward.run(subject, PoolBackward{kind, geometry}, name + ", backward"));
-  check_close(backward.get(kind == PoolKind::max ? 2 : 1), pool_backward({kind, geometry}, x, dy),
-              name + ", backward");
+  backward.out(x.size(), subject.type);
+  REQUIRE(backward.run(subject, PoolBackward{kind, geometry, subject.type}, name + ", backward"));
+  check_close(backward.values(kind == PoolKind::max ? 2 : 1, subject.type),
+              pool_backward({kind, geometry}, x, dy), name + ", backward", subject.tolerance());
 }
 
 void check_all(const Subject& subject) {
@@ -85,9 +86,10 @@ void check_all(const Subject& subject) {
     for (const ConvolutionGeometry& geometry : geometries) {
       for (const std::uint64_t seed : {1U, 2U, 3U}) {
         // All below zero, so that padding taken for a zero would win.
-        check_pooling(subject, kind, geometry,
-                      random_values(input_elements(geometry), seed, -2.0, -0.5),
-                      random_values(output_elements(geometry), seed + 10));
+        check_pooling(
+            subject, kind, geometry,
+            rounded(random_values(input_elements(geometry), seed, -2.0, -0.5), subject.type),
+            rounded(random_values(output_elements(geometry), seed + 10), subject.type));
       }
     }
   }
@@ -98,7 +100,7 @@ void check_ties(const Subject& subject) {
   const ConvolutionGeometry geometry = window(2, 6, 6, 17, 2, 2, 2);
   const Values zeros(input_elements(geometry));
   check_pooling(subject, PoolKind::max, geometry, zeros,
-                random_values(output_elements(geometry), 1));
+                rounded(random_values(output_elements(geometry), 1), subject.type));
 }
 
 }  // namespace
@@ -114,4 +116,8 @@ TEST_CASE("Pool: oneDNN's kernels agree with the reference") {
 }
 TEST_CASE("Pool: oneDNN's kernels give the first of equal maxima the gradient") {
   if (const auto onednn = find_onednn()) check_ties(*onednn);
+}
+TEST_CASE("Pool: in bf16 it agrees with the reference") {
+  check_all(narrow());
+  check_ties(narrow());
 }

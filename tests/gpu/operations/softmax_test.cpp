@@ -21,34 +21,39 @@ void check_case(const Subject& subject, const Case& c, double scale, std::uint64
   const std::string name = subject.name + " softmax, rows " + std::to_string(c.rows) + ", width " +
                            std::to_string(c.width) + ", logits up to " + std::to_string(scale);
   const auto elements = static_cast<std::size_t>(c.rows * c.width);
-  const Values x = random_values(elements, seed, -scale, scale),
-               dy = random_values(elements, seed + 1);
+  const Values x = rounded(random_values(elements, seed, -scale, scale), subject.type),
+               dy = rounded(random_values(elements, seed + 1), subject.type);
   Values expected = softmax({c.rows, c.width}, x);
   Arguments apart, in_place;
-  apart.in(x);
-  apart.out(elements);
-  in_place.in_place(x);
+  apart.in(x, subject.type);
+  apart.out(elements, subject.type);
+  in_place.in_place(x, subject.type);
   in_place.out_at(0);
-  if (apart.run(subject, Softmax{c.rows, c.width}, name)) {
-    check_close(apart.get(1), expected, name);
-    in_place.run(subject, Softmax{c.rows, c.width}, name + ", in place");
-    check_close(in_place.get(1), expected, name + ", in place");
+  const Softmax shape{c.rows, c.width, subject.type};
+  if (apart.run(subject, shape, name)) {
+    check_close(apart.values(1, subject.type), expected, name, subject.tolerance());
+    in_place.run(subject, shape, name + ", in place");
+    check_close(in_place.values(1, subject.type), expected, name + ", in place",
+                subject.tolerance());
   }
 
   if (scale > 10) return;  // certain rows have gradients of rounding errors alone
-  for (double& value : expected) value = static_cast<double>(static_cast<float>(value));
+  expected = rounded(expected, subject.type);
   const Values gradient = softmax_backward({c.rows, c.width}, expected, dy);
   Arguments backward, backward_in_place;
-  backward.in(expected);
-  backward.in(dy);
-  backward.out(elements);
-  backward_in_place.in(expected);
-  backward_in_place.in_place(dy);
+  backward.in(expected, subject.type);
+  backward.in(dy, subject.type);
+  backward.out(elements, subject.type);
+  backward_in_place.in(expected, subject.type);
+  backward_in_place.in_place(dy, subject.type);
   backward_in_place.out_at(1);
-  if (backward.run(subject, SoftmaxBackward{c.rows, c.width}, name + ", backward")) {
-    check_close(backward.get(2), gradient, name + ", backward");
-    backward_in_place.run(subject, SoftmaxBackward{c.rows, c.width}, name + ", backward in place");
-    check_close(backward_in_place.get(2), gradient, name + ", backward in place");
+  const SoftmaxBackward shape_backward{c.rows, c.width, subject.type};
+  if (backward.run(subject, shape_backward, name + ", backward")) {
+    check_close(backward.values(2, subject.type), gradient, name + ", backward",
+                subject.tolerance());
+    backward_in_place.run(subject, shape_backward, name + ", backward in place");
+    check_close(backward_in_place.values(2, subject.type), gradient, name + ", backward in place",
+                subject.tolerance());
   }
 }
 
@@ -67,4 +72,7 @@ TEST_CASE("Softmax: portable kernels agree with the reference") {
 }
 TEST_CASE("Softmax: oneDNN's kernels agree with the reference") {
   if (const auto onednn = find_onednn()) check_all(*onednn);
+}
+TEST_CASE("Softmax: in bf16 it agrees with the reference") {
+  check_all(narrow());
 }

@@ -84,9 +84,21 @@ class DeviceLibrary final : public gpu::KernelLibrary {
 
 }  // namespace
 
-Subject portable() {
+namespace {
+
+DeviceLibrary& library() {
   static DeviceLibrary library;
-  return {"CUDA", library, true};
+  return library;
+}
+
+}  // namespace
+
+Subject portable() {
+  return {"CUDA", library(), true};
+}
+
+Subject narrow() {
+  return {"CUDA, in bf16,", library(), true, gpu::DType::bf16};
 }
 
 std::shared_ptr<gpu::Storage> allocate_operand(std::size_t bytes) {
