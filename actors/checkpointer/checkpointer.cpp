@@ -2,8 +2,10 @@
 
 #include <capnp/message.h>
 
+#include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -41,6 +43,8 @@ class Checkpointer final : public Actor {
   }
 
  private:
+  /// Of a job: a version, into a folder.
+  using Order = std::tuple<std::uint64_t, std::string, std::uint64_t>;
   struct Outcome {
     SavedCheckpoint saved;
     std::string not_removed;  // why older ones are still there
@@ -69,7 +73,11 @@ class Checkpointer final : public Actor {
     });
     if (!job_ || job_->text() != text) job_ = std::make_shared<TrainingJob>(text);
     record.seed = job_->spec().seed;
-    auto asker = std::make_shared<Reply>(std::move(reply));
+    // A coordinator that comes again and again asks each time: one save is enough for all of them.
+    const Order order{job_->id(), folder, version};
+    const auto [at, first] = askers_.try_emplace(order);
+    at->second = std::move(reply);
+    if (!first) return;
     context_.executor({.name = "save"})
         .run_as(
             "save version " + std::to_string(version),
@@ -89,30 +97,34 @@ class Checkpointer final : public Actor {
               }
               return outcome;
             },
-            [this, asker, version](const Outcome& outcome) {
+            [this, order, version](const Outcome& outcome) {
               const std::string& not_removed = outcome.not_removed;
               const auto& saved = outcome.saved;
               if (!not_removed.empty())
                 context_.log().warning("older checkpoints were not removed",
                                        {{"why", not_removed}});
-              asker->answer(serialization::make_frame<wire::VersionSaved>([&](auto head) {
+              asker_of(order).answer(serialization::make_frame<wire::VersionSaved>([&](auto head) {
                 head.setVersion(version);
                 head.setFolder(saved.folder);
                 head.setStateHash(saved.state_hash);
               }));
             },
-            [asker](const std::exception_ptr& thrown) {
+            [this, order](const std::exception_ptr& thrown) {
+              Reply asker = asker_of(order);
               try {
                 std::rethrow_exception(thrown);
               } catch (const Error& error) {
-                asker->refuse(error.what());
+                asker.refuse(error.what());
               }
             });
   }
 
+  Reply asker_of(const Order& order) { return std::move(askers_.extract(order).mapped()); }
+
   Context& context_;
   const std::uint64_t keep_;
   std::shared_ptr<const TrainingJob> job_;
+  std::map<Order, Reply> askers_;  // of what is being saved, or waits for it: who asked last
   Membership membership_;
 };
 

@@ -23,7 +23,10 @@ namespace {
 constexpr auto poll_every = 200us;
 constexpr auto moment_within = 300ms;  // for which one waits for the moment to strike
 constexpr auto given_up_after = 5s;    // a handler that was to throw was not called
-constexpr unsigned most_patience = 64;
+constexpr unsigned most_patience = 4096;
+// On the average, unless it takes that long to come back: a disk that is busy may make one start much slower than those
+// that were measured.
+constexpr auto longest_interval = 10s;
 
 /// Whether a signal has stopped it. False if it is gone.
 bool is_stopped(pid_t process) {
@@ -81,8 +84,10 @@ void JobInjector::end() {
 
 JobInjector::Clock::duration JobInjector::interval() {
   const double u = std::generate_canonical<double, 32>(random_);
-  return std::chrono::duration_cast<Clock::duration>(3 * patience_ * mean_rejoin_ *
-                                                     (0.2 + 1.6 * u));
+  const std::chrono::duration<double> least = 3 * mean_rejoin_;
+  const auto mean =
+      std::max(least, std::min<std::chrono::duration<double>>(patience_ * least, longest_interval));
+  return std::chrono::duration_cast<Clock::duration>(mean * (0.2 + 1.6 * u));
 }
 
 std::uint64_t JobInjector::newest() const {
