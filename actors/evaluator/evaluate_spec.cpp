@@ -63,6 +63,8 @@ EvaluateSpec read(SpecReader& section, std::int64_t classes,
   spec.top_k = section.integer("top_k", 5, 1, EvaluationTask::most_classes);
   spec.batch = section.integer("batch", 500, 1, 1 << 20);
   spec.parts = static_cast<std::uint32_t>(section.integer("parts", 8, 1, 4096));
+  constexpr std::array<std::string_view, 2> devices{"cpu", "cuda"};
+  spec.device = section.choice("device", devices, 0) == 0 ? DeviceKind::cpu : DeviceKind::cuda;
   if (const std::string gate = section.text("gate", ""); section.has("gate")) {
     std::vector<std::string> problems;
     spec.gate = read_gate(gate, known, problems);

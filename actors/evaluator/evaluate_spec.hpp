@@ -8,6 +8,7 @@
 #include "actors/evaluator/early_stopping.hpp"
 #include "actors/evaluator/gate.hpp"
 #include "actors/job/spec_reader.hpp"
+#include "actors/job/train_spec.hpp"
 
 namespace troupe::actors {
 
@@ -19,6 +20,7 @@ namespace troupe::actors {
 ///       top_k: 5
 ///       batch: 500                   # rows at once; fixed for the job, as the bits may depend on it
 ///       parts: 8                     # what evaluators share
+///       device: cpu                  # or cuda: NVIDIA GPUs; the bits of what is measured are the device's
 ///       gate: accuracy >= 0.97 and loss <= 0.1
 ///       early_stopping: {metric: loss, patience: 3, min_delta: 0.001, mode: min}
 struct EvaluateSpec {
@@ -27,6 +29,7 @@ struct EvaluateSpec {
   std::int64_t top_k = 5;
   std::int64_t batch = 500;
   std::uint32_t parts = 8;
+  DeviceKind device = DeviceKind::cpu;  ///< cpu or cuda
   Gate gate;
   std::optional<EarlyStopping> early_stopping;
 

@@ -10,8 +10,10 @@
 #include "actors/evaluator/evaluate_part.hpp"
 #include "actors/evaluator/evaluate_spec.hpp"
 #include "actors/evaluator/evaluation_messages.hpp"
+#include "actors/job/gpu_options.hpp"
 #include "actors/job/membership.hpp"
 #include "gpu/cpu_device.hpp"
+#include "gpu/cuda_device.hpp"
 #include "runtime/actor/actor.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/executor.hpp"
@@ -33,25 +35,53 @@ constexpr std::array<std::string_view, 3> backends = {"automatic", "reference", 
 /// What the executor's thread has: the device, and what was loaded last.
 class Bench {
  public:
-  Bench(gpu::CpuOptions options, OpenRows open) : options_{options}, open_{std::move(open)} {}
+  Bench(gpu::CpuOptions cpu, GpuOptions gpu, OpenRows open)
+      : cpu_{cpu}, gpu_{std::move(gpu)}, open_{std::move(open)} {}
 
+  /// @throws Error bug where the device is lost, so that only another process can go on.
   Frame evaluate(const PartOrder& order, const std::stop_token& stop) {
+    try {
+      return counts(order, stop);
+    } catch (const Error& error) {
+      const bool lost = kind_ == DeviceKind::cuda && error.code() == ErrorCode::disconnected &&
+                        !stop.stop_requested();
+      if (lost) throw Error{ErrorCode::bug, error.what()};
+      throw;
+    }
+  }
+
+ private:
+  Frame counts(const PartOrder& order, const std::stop_token& stop) {
     load(order);
     std::vector<SpecProblem> problems;
     SpecReader section = SpecReader::parse(order.spec, problems);
     const EvaluateSpec spec = read_evaluate(section, model_->prepared.classes);
     throw_if_any(problems, "evaluate");
+    use(spec.device);
     if (!runner_ || runner_->rows() != spec.batch)
-      runner_.emplace(model_, *device_, spec.batch, options_.threads);
+      runner_.emplace(model_, *device_, spec.batch, cpu_.threads);
     const EvaluationCounts counts =
         evaluate_part(*runner_, *rows_, spec.top_k, order.part, order.parts, stop);
     return counts_frame(counts, model_->step);
   }
 
- private:
+  void use(DeviceKind kind) {
+    if (device_ != nullptr && kind_ == kind) return;
+    runner_.reset();
+    device_.reset();
+    kind_ = kind;
+    if (kind == DeviceKind::cpu) {
+      device_ = gpu::make_cpu_device(cpu_);
+    } else {
+      gpu::CudaOptions options;
+      options.index = gpu_.index;
+      options.plan_cache = gpu_.plan_cache;
+      device_ = gpu::make_cuda_device(options);
+    }
+  }
+
   /// Checkpoints and prepared data never change under a name, so a name tells whether it is what is here.
   void load(const PartOrder& order) {
-    if (device_ == nullptr) device_ = gpu::make_cpu_device(options_);
     if (model_ == nullptr || checkpoint_ != order.checkpoint) {
       runner_.reset();
       rows_.reset();
@@ -67,8 +97,10 @@ class Bench {
     }
   }
 
-  gpu::CpuOptions options_;
+  gpu::CpuOptions cpu_;
+  GpuOptions gpu_;
   OpenRows open_;
+  DeviceKind kind_ = DeviceKind::cpu;
   std::unique_ptr<gpu::Device> device_;
   std::string checkpoint_, data_, split_;
   std::shared_ptr<const SavedModel> model_;
@@ -85,7 +117,7 @@ class Evaluator final : public runtime::Actor {
     options.threads = static_cast<int>(with.integer("threads"));
     options.backend = static_cast<gpu::CpuBackend>(
         std::ranges::find(backends, with.text("backend")) - backends.begin());
-    bench_ = std::make_shared<Bench>(options, open);
+    bench_ = std::make_shared<Bench>(options, gpu_options_of(context.path(), with), open);
   }
 
   void handles(runtime::Handlers& on) override {
@@ -157,6 +189,8 @@ void add_evaluator_types(runtime::Registry& registry, OpenRows open) {
   runtime::ParameterSchema coordinator{"coordinator", ParameterType::path,
                                        "The job's coordinator."};
   type.parameters = {coordinator, threads, backend, within};
+  for (runtime::ParameterSchema& parameter : gpu_parameters())
+    type.parameters.push_back(std::move(parameter));
   type.make = [open = std::move(open)](runtime::Context& context, const Parameters& with) {
     return std::make_unique<Evaluator>(context, with, open);
   };

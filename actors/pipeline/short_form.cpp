@@ -94,6 +94,7 @@ class Expansion {
     make_group(trainer, "train", "replicas", "auto");
     make_group(evaluator, "evaluate", "replicas", "1");
     add_trainers(cores);
+    if (text_of("evaluate", "device") == "cuda") isolate(evaluator);
     take_run_parameters("data", {loader});
     take_run_parameters("preprocess", {loader});
     take_run_parameters("train", {coordinator, aggregator, checkpointer, trainer});
@@ -147,12 +148,7 @@ class Expansion {
 
   /// What the deployer would refuse when it starts.
   void check_listening() {
-    const Json& section = sections_.at("deploy");
-    const auto text = [&](const char* key) {
-      return section.is_object() && section.contains(key) && section.at(key).is_string()
-                 ? section.at(key).get<std::string>()
-                 : std::string{};
-    };
+    const auto text = [&](const char* key) { return text_of("deploy", key); };
     if (const std::string model = text("model"); !model.empty() && !is_version_name(model))
       problem("deploy/model", "expected 1 to 64 letters, digits, '.', '_' or '-'");
     HttpOptions http;
@@ -167,18 +163,26 @@ class Expansion {
   /// On a GPU each in a process of its own, since that alone can heal it when it fails.
   void add_trainers(std::uint32_t cores) {
     Json& group = entry(trainer);
-    const bool by_gpu = device() == "cuda" || (device() == "auto" && gpus_ > 0);
+    const std::string device = text_of("train", "device");
+    const bool by_gpu = device == "cuda" || (device == "auto" && gpus_ > 0);
     if (group.at("replicas") == "auto")
       group.at("replicas") = std::to_string(most_trainers(by_gpu ? gpus_ : cores));
-    if (by_gpu && !group.contains("isolation")) group["isolation"] = "process";
+    if (by_gpu) isolate(trainer);
   }
 
-  std::string device() const {
-    const auto train = sections_.find("train");
-    if (train == sections_.end() || !train->second.is_object()) return {};
-    const auto device = train->second.find("device");
-    return device != train->second.end() && device->is_string() ? device->get<std::string>()
-                                                                : std::string{};
+  /// Unless something else is said.
+  void isolate(const std::string& pointer) {
+    Json& group = entry(pointer);
+    if (!group.contains("isolation")) group["isolation"] = "process";
+  }
+
+  /// What a section says, if it is text.
+  std::string text_of(const std::string& section, const char* key) const {
+    const auto found = sections_.find(section);
+    if (found == sections_.end() || !found->second.is_object()) return {};
+    const auto value = found->second.find(key);
+    return value != found->second.end() && value->is_string() ? value->get<std::string>()
+                                                              : std::string{};
   }
 
   /// One for each core or GPU, but no more than there are shards, if that is said.

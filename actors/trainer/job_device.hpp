@@ -2,8 +2,8 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 
+#include "actors/job/gpu_options.hpp"
 #include "actors/report/machine_file.hpp"
 #include "serialization/xxh3.hpp"
 
@@ -14,12 +14,6 @@ class Device;
 namespace troupe::actors {
 
 class TrainingJob;
-
-/// Which GPU, where a job wants one.
-struct GpuOptions {
-  int index = 0;           ///< among those that the process sees
-  std::string plan_cache;  ///< a folder for built plans; empty: none is kept
-};
 
 /// A device of the kind that a job asks for (`train: device`), for one trainer.
 struct JobDevice {
@@ -40,15 +34,5 @@ struct JobMachine {
 /// By the device that will compute the job. On the CPU what probe_here() remembers; on a GPU what is tuned (engines) is
 /// settled by it, and stands in the facts. @throws Error as probe() does.
 JobMachine machine_of(const TrainingJob& job, JobDevice& device);
-
-/// How many GPUs this process sees: by the driver's device files and CUDA_VISIBLE_DEVICES, without any use of CUDA, after
-/// which a process could not be forked.
-unsigned visible_gpus();
-
-/// Which of so many a trainer has by its path, whose last part is its number in its group: round about.
-int default_gpu(std::string_view path, unsigned gpus);
-
-/// Where plans are kept unless something else is said: below XDG_CACHE_HOME or ~/.cache; empty: neither is known.
-std::string default_plan_cache();
 
 }  // namespace troupe::actors

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "actors/job/gpu_options.hpp"
 #include "actors/job/membership.hpp"
 #include "actors/job/training_job.hpp"
-#include "actors/trainer/job_device.hpp"
 #include "actors/trainer/machine_teller.hpp"
 #include "actors/trainer/shard_batches.hpp"
 #include "actors/trainer/shard_worker.hpp"
@@ -55,7 +55,7 @@ class Trainer final : public Actor {
         prefetch_{static_cast<std::uint64_t>(with.integer("prefetch"))},
         backup_after_{with.duration("backup_after")},
         loader_{with.text("loader")},
-        gpu_{gpu_of(context, with)},
+        gpu_{gpu_options_of(context.path(), with)},
         metrics_{context.services().metrics, context.path()},
         batches_{context, [this] { advance(); }},
         membership_{context, with.text("coordinator"), "trainer"} {
@@ -76,16 +76,6 @@ class Trainer final : public Actor {
     Frame sum;
     bool heard = false;
   };
-  /// Trainers of a group have a GPU each, as far as there are enough.
-  static GpuOptions gpu_of(const Context& context, const Parameters& with) {
-    GpuOptions gpu;
-    gpu.plan_cache = with.text("plan_cache");
-    if (gpu.plan_cache == "auto") gpu.plan_cache = default_plan_cache();
-    const std::int64_t index = with.integer("gpu");
-    gpu.index = index >= 0 ? static_cast<int>(index) : default_gpu(context.path(), visible_gpus());
-    return gpu;
-  }
-
   void hear_plan(const Frame& frame) {
     std::string text, memory, aggregator;
     std::vector<std::string> loaders;
@@ -462,17 +452,9 @@ void add_trainer_type(Registry& registry) {
   type.name = "trainer";
   type.help = "Computes the gradients of the shards that it is leased.";
   type.origin = "built-in";
-  ParameterSchema gpu{"gpu", ParameterType::integer,
-                      "Which GPU, from 0, where the job is computed by GPUs; -1: the one of its "
-                      "number in its group, round about."};
-  gpu.default_value = ParameterValue{std::int64_t{-1}};
-  gpu.minimum = -1;
-  gpu.maximum = 1023;
-  ParameterSchema plan_cache{
-      "plan_cache", ParameterType::text,
-      "A folder for plans that were built for a GPU; auto: in the user's cache; empty: none."};
-  plan_cache.default_value = ParameterValue{std::string{"auto"}};
-  type.parameters = {coordinator, loader, prefetch, backup_after, gpu, plan_cache};
+  type.parameters = {coordinator, loader, prefetch, backup_after};
+  for (ParameterSchema& parameter : gpu_parameters())
+    type.parameters.push_back(std::move(parameter));
   type.make = [](Context& context, const Parameters& with) -> std::unique_ptr<Actor> {
     return std::make_unique<Trainer>(context, with);
   };

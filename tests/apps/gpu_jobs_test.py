@@ -101,6 +101,22 @@ def test_shared(folder, hash):
     expect(code == 0 and hash_of(folder) == hash, f"two trainers, the same bits: {code} {error}")
 
 
+def measured(folder):
+    """What was measured, by version and split, but for what has the device's last bits."""
+    evaluations = json.loads((run_of(folder) / "evaluations.json").read_text())
+    return [(one["step"], one["split"], dict(one["metrics"])["accuracy"]) for one in evaluations]
+
+
+def test_evaluated(folder, hash):
+    expect(whole(folder, "--set", "evaluate.device=cuda") == hash, "measured on a GPU, the same bits")
+    on_gpu = measured(folder)
+    by_cpu = in_folder(lambda other: whole(other) and measured(other))
+    expect(on_gpu and on_gpu == by_cpu, f"the same accuracies as by the CPU: {on_gpu} {by_cpu}")
+    code, _, error = in_folder(lambda other: call(other, *digits("--log-level", "off", "--set", "evaluate.device=cuda", device="cpu"),
+                                                  more={"TROUPE_PLUGIN_PATH": "/nowhere"}))
+    expect(code == 1 and "cuda device" in error and error.count("\n") == 1, f"evaluators without a GPU: {code} {error}")
+
+
 def test_killed(folder, hash):
     """What the GPU had computed since its last snapshot is computed again."""
     process = start(folder, *digits("--json"))
@@ -187,6 +203,7 @@ def test_bad_input(folder):
 if __name__ == "__main__":
     hash = in_folder(test_alone)
     in_folder(test_shared, hash)
+    in_folder(test_evaluated, hash)
     in_folder(test_killed, hash)
     in_folder(test_resumed, hash)
     if len(sys.argv) > 3:

@@ -24,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-#include "actors/trainer/job_device.hpp"
+#include "actors/job/gpu_options.hpp"
 #include "gpu/cpu_device.hpp"
 #include "gpu/cuda_device.hpp"
 #include "gpu/nn/matrix_peak.hpp"

@@ -23,6 +23,7 @@ TEST_CASE("evaluate: nothing said is a sensible default") {
   CHECK(spec.top_k == 5);
   CHECK(spec.batch == 500);
   CHECK(spec.parts == 8);
+  CHECK(spec.device == DeviceKind::cpu);
   CHECK(spec.gate.conditions.empty());
   CHECK(!spec.early_stopping);
   CHECK(read("{}", 0, problems).metrics == std::vector<std::string>{"loss", "mae"});
@@ -31,7 +32,7 @@ TEST_CASE("evaluate: nothing said is a sensible default") {
 TEST_CASE("evaluate: every key is read") {
   Problems problems;
   const EvaluateSpec spec = read(
-      R"({"every": "200 steps", "metrics": ["accuracy", "roc_auc"], "top_k": "1", "batch": "64", "parts": "3",
+      R"({"every": "200 steps", "metrics": ["accuracy", "roc_auc"], "top_k": "1", "batch": "64", "parts": "3", "device": "cuda",
           "gate": "accuracy >= 0.97 and loss <= 0.1",
           "early_stopping": {"metric": "loss", "patience": "4", "min_delta": "0.01"}})",
       2, problems);
@@ -41,6 +42,7 @@ TEST_CASE("evaluate: every key is read") {
   CHECK(spec.top_k == 1);
   CHECK(spec.batch == 64);
   CHECK(spec.parts == 3);
+  CHECK(spec.device == DeviceKind::cuda);
   CHECK(to_string(spec.gate) == "accuracy >= 0.97 and loss <= 0.1");
   CHECK(spec.early_stopping == EarlyStopping{"loss", false, 4, 0.01});
   CHECK(read(R"({"early_stopping": {"metric": "accuracy"}})", 2, problems)

@@ -38,7 +38,9 @@ struct Fixture {
     child.parameters = Parameters{{{"coordinator", std::string{}},
                                    {"threads", std::int64_t{1}},
                                    {"backend", std::string{"automatic"}},
-                                   {"part_within", Duration{std::chrono::minutes{1}}}}};
+                                   {"part_within", Duration{std::chrono::minutes{1}}},
+                                   {"gpu", std::int64_t{-1}},
+                                   {"plan_cache", std::string{}}}};
     SupervisorSpec root;
     root.children = {child};
     node->start(root);

@@ -211,6 +211,16 @@ TEST_CASE(
         std::pair{std::size_t{3}, Isolation::none});
 }
 
+TEST_CASE("Pipeline: an evaluator on a GPU has a process of its own") {
+  const auto isolation = [](std::vector<Override> more) {
+    return entry(read(job, std::move(more)), "job", "evaluator").isolation;
+  };
+  CHECK(isolation({}) == Isolation::none);
+  CHECK(isolation({{"evaluate.device", "cuda"}}) == Isolation::process);
+  CHECK(isolation({{"evaluate.device", "cuda"}, {"evaluate.isolation", "none"}}) ==
+        Isolation::none);
+}
+
 TEST_CASE("Pipeline: problems are told where the section says it") {
   CHECK(problems(read(R"(name: n
 data: {loaders: few}

@@ -37,26 +37,3 @@ TEST_CASE("machine_of: the facts are the device's, and the probe is that of its 
   CHECK(machine.facts.size() == device.device->machine_record().size());
   CHECK(machine_of(job, device).probe == machine.probe);
 }
-
-TEST_CASE("default_gpu: trainers of a group go round about the GPUs that are seen") {
-  CHECK(default_gpu("/job/trainer/0", 2) == 0);
-  CHECK(default_gpu("/job/trainer/1", 2) == 1);
-  CHECK(default_gpu("/job/trainer/4", 3) == 1);
-  CHECK(default_gpu("/job/trainer/4", 0) == 0);
-  CHECK(default_gpu("/job/trainer", 2) == 0);
-  CHECK(default_gpu("/job/99999999999999999999", 2) == 0);
-  CHECK(default_gpu("", 2) == 0);
-}
-
-TEST_CASE("visible_gpus: none where the environment hides them") {
-  const EnvironmentVariable none{"CUDA_VISIBLE_DEVICES", ""};
-  CHECK(visible_gpus() == 0);
-}
-
-TEST_CASE("default_plan_cache: where the user keeps caches") {
-  const EnvironmentVariable home{"HOME", "/home/one"};
-  const EnvironmentVariable cache{"XDG_CACHE_HOME", "/caches"};
-  CHECK(default_plan_cache() == "/caches/troupe/plans");
-  const EnvironmentVariable relative{"XDG_CACHE_HOME", "caches"};
-  CHECK(default_plan_cache() == "/home/one/.cache/troupe/plans");
-}
