@@ -59,8 +59,9 @@ std::unique_ptr<Device> make_cuda_device(const CudaOptions& options) {
       [&](const ModuleHeader& module) {
         try {
           device = static_cast<const DeviceModule&>(module).make(options);
-        } catch (const Error& error) {  // a GPU that is full is there all the same
-          code = error.code();
+        } catch (const Error& error) {
+          // A GPU that is full is there all the same.
+          if (error.code() == ErrorCode::exhausted) code = error.code();
           throw;
         }
       },

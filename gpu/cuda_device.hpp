@@ -21,8 +21,8 @@ struct CudaOptions {
 ///
 /// CUDA's libraries are sought in the folders of TROUPE_CUDA_LIBS (separated by colons), then in the Python packages
 /// `nvidia` of an active virtual environment, then where the system looks.
-/// @throws Error unsupported with one line that says why it cannot be had: no driver, no GPU, no module, a library
-/// that is missing or older than needed.
+/// @throws Error exhausted if the GPU is full, else unsupported with one line that says why it cannot be had: no driver,
+/// no GPU, no module, a library that is missing or older than needed.
 std::unique_ptr<Device> make_cuda_device(const CudaOptions& options = {});
 
 }  // namespace troupe::gpu

@@ -86,8 +86,9 @@ void ResidentJob::make_room_for_batches() {
   }
   batch_ = std::move(batch);
   rings_ = std::move(rings);
-  state_ = device_.allocate(sizeof(StepState), "a step's state");
   ran_ = device_.make_event();
+  state_ =
+      device_.allocate(sizeof(StepState), "a step's state");  // last: it says that all is there
 }
 
 std::size_t ResidentJob::free_version() const {

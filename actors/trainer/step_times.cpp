@@ -35,8 +35,12 @@ void StepTimer::finish(gpu::Stream& stream, double StepTimes::*phase) {
 std::optional<StepTimes> StepTimer::take() {
   if (!measured_.load(std::memory_order_acquire)) return {};
   if (passed_->reached() < measurements_) return {};
-  const std::vector<double> laps = stopwatch_->lap();
-  measured_.store(false, std::memory_order_release);
+  std::optional<StepTimes> times = times_of(stopwatch_->lap());
+  measured_.store(false, std::memory_order_release);  // what begin() writes was read
+  return times;
+}
+
+std::optional<StepTimes> StepTimer::times_of(std::span<const double> laps) const {
   // Of a shard: its batch, then up to its sums, then to each bucket; then, behind all of backward, what is added.
   const std::size_t per_shard = 3 + buckets_;
   if (laps.size() != shards_ * per_shard + 1) return {};

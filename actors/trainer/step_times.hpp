@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "actors/trainer/shard_runner.hpp"
 #include "gpu/device.hpp"
@@ -47,6 +48,7 @@ class StepTimer {
 
  private:
   void finish(gpu::Stream& stream, double StepTimes::*phase);
+  std::optional<StepTimes> times_of(std::span<const double> laps) const;
 
   std::unique_ptr<gpu::Stopwatch> stopwatch_;
   std::unique_ptr<gpu::Event> passed_;  // the last mark

@@ -312,8 +312,8 @@ class Trainer final : public Actor {
             },
             [this, job = job_->id(), part](ShardWorker::Sum computed) {
               busy_ = false;
-              if (computed.measured) tell(*computed.measured);
               if (job_ && job_->id() == job && !computed.frame.empty()) {
+                if (computed.measured) tell(*computed.measured);
                 tell_pace(part.node.count, computed.took);
                 if (part.step >= step_) {
                   sent_[part] = {std::move(computed.frame), false};

@@ -75,6 +75,12 @@ def in_folder(test, *arguments):
         return test(pathlib.Path(name), *arguments)
 
 
+def measured(folder):
+    """What was measured, by version and split, but for what has the device's last bits."""
+    evaluations = json.loads((run_of(folder) / "evaluations.json").read_text())
+    return [(one["step"], one["split"], dict(one["metrics"])["accuracy"]) for one in evaluations]
+
+
 def test_alone(folder):
     """One trainer, whose GPU holds the versions; by a process of its own, as the config does not have to say."""
     hash = whole(folder)
@@ -82,7 +88,7 @@ def test_alone(folder):
     expect("cuda.gpu" in machine and "probe" in machine and "cpu.isa" not in machine, f"what it was computed with: {machine}")
     code, out, _ = call(folder, "explain", str(PIPELINES / "digits.yaml"), "--set", "train.device=cuda")
     expect(code == 0 and re.search(r"type: trainer\n +isolation: process", out) or "isolation: process" in out, f"isolated: {out}")
-    return hash
+    return hash, measured(folder)
 
 
 def test_shared(folder, hash):
@@ -101,20 +107,10 @@ def test_shared(folder, hash):
     expect(code == 0 and hash_of(folder) == hash, f"two trainers, the same bits: {code} {error}")
 
 
-def measured(folder):
-    """What was measured, by version and split, but for what has the device's last bits."""
-    evaluations = json.loads((run_of(folder) / "evaluations.json").read_text())
-    return [(one["step"], one["split"], dict(one["metrics"])["accuracy"]) for one in evaluations]
-
-
-def test_evaluated(folder, hash):
+def test_evaluated(folder, hash, by_cpu):
     expect(whole(folder, "--set", "evaluate.device=cuda") == hash, "measured on a GPU, the same bits")
     on_gpu = measured(folder)
-    by_cpu = in_folder(lambda other: whole(other) and measured(other))
     expect(on_gpu and on_gpu == by_cpu, f"the same accuracies as by the CPU: {on_gpu} {by_cpu}")
-    code, _, error = in_folder(lambda other: call(other, *digits("--log-level", "off", "--set", "evaluate.device=cuda", device="cpu"),
-                                                  more={"TROUPE_PLUGIN_PATH": "/nowhere"}))
-    expect(code == 1 and "cuda device" in error and error.count("\n") == 1, f"evaluators without a GPU: {code} {error}")
 
 
 def test_killed(folder, hash):
@@ -179,6 +175,8 @@ def test_no_gpu(folder):
     none = {"TROUPE_PLUGIN_PATH": os.environ.get("TROUPE_PLUGIN_PATH", ""), "LD_LIBRARY_PATH": "", "CUDA_VISIBLE_DEVICES": ""}
     code, out, error = call(folder, *digits("--log-level", "off"), more=none)
     expect(code == 1 and "cuda device" in error and error.count("\n") == 1, f"device: cuda without one: {code} {error}")
+    code, out, error = call(folder, *digits("--log-level", "off", "--set", "evaluate.device=cuda", device="cpu"), more=none)
+    expect(code == 1 and "cuda device" in error and error.count("\n") == 1, f"evaluators without a GPU: {code} {error}")
     hashes = []
     for device in ("cpu", "auto"):
         hashes.append(in_folder(lambda folder: whole(folder, device=device, more_environment=none)))
@@ -201,9 +199,9 @@ def test_bad_input(folder):
 
 
 if __name__ == "__main__":
-    hash = in_folder(test_alone)
+    hash, by_cpu = in_folder(test_alone)
     in_folder(test_shared, hash)
-    in_folder(test_evaluated, hash)
+    in_folder(test_evaluated, hash, by_cpu)
     in_folder(test_killed, hash)
     in_folder(test_resumed, hash)
     if len(sys.argv) > 3:

@@ -8,7 +8,7 @@
 #
 #   150  every layer, loss and optimizer beside the double-precision reference, programs and jobs beside themselves
 #        (recorded and not, run again) and the CPU
-#    90  jobs by the command: alone, shared out, killed, resumed, in bf16, which must give the same hashes
+#   110  jobs by the command: alone, shared out, measured by the GPU, killed, resumed, in bf16, which must give the same hashes
 #   100  the MNIST pipelines, trained to 98.0 % and 99.2 %, where TROUPE_DATA has MNIST
 #   200  the speed of training steps beside PyTorch, a table, also written to $OUT/gpu.txt where OUT is set
 #    60  what the actors cost of a step, where TROUPE_DATA has MNIST
@@ -56,7 +56,7 @@ step() {
 }
 
 step "operations, programs and jobs" 150 "$tests" --no-intro
-step "jobs by the command" 90 python3 tests/apps/gpu_jobs_test.py "$build/apps/troupe" apps/pipelines
+step "jobs by the command" 110 python3 tests/apps/gpu_jobs_test.py "$build/apps/troupe" apps/pipelines
 step "MNIST" 100 python3 tests/apps/mnist_pipelines.py "$build/apps/troupe" apps/pipelines --device cuda
 step "speed" 200 python3 tests/bench/gpu_vs_torch.py "$build" --limit 190 ${OUT:+--out "$OUT/gpu.txt"}
 step "the actors' part" 60 "$build/tests/bench/bench_pipeline" --device cuda
