@@ -73,10 +73,7 @@ class Bench {
     if (kind == DeviceKind::cpu) {
       device_ = gpu::make_cpu_device(cpu_);
     } else {
-      gpu::CudaOptions options;
-      options.index = gpu_.index;
-      options.plan_cache = gpu_.plan_cache;
-      device_ = gpu::make_cuda_device(options);
+      device_ = gpu::make_cuda_device({.index = gpu_.index, .plan_cache = gpu_.plan_cache});
     }
   }
 

@@ -111,13 +111,10 @@ void ResidentJob::enqueue(std::size_t from, std::size_t to, const ShardRunner::F
       runner_.enqueue(job_->shards(), state, timed ? timer_.timed(stream, feed) : feed, false,
                       timed ? timer_.stopwatch() : nullptr);
   const UpdateBindings bindings{state, versions_[to].memory->data(), sum.buckets, sum.sums, step};
-  if (timed) {
-    timer_.summed(stream);
+  if (timed || stream.recording() || !std::exchange(update_loaded_, true)) {
+    if (timed) timer_.summed(stream);
     update(bindings);
-    timer_.updated(stream);
-    queue_->note(stream, sum.sums);
-  } else if (stream.recording() || !std::exchange(update_loaded_, true)) {
-    update(bindings);
+    if (timed) timer_.updated(stream);
     queue_->note(stream, sum.sums);
   } else {
     auto& recorded = updates_[{bindings.from, bindings.to, bindings.sums, bindings.step}];

@@ -178,11 +178,7 @@ void SoloTraining::save(std::shared_ptr<const Taken> taken) {
           [worker = options_.worker, memory = options_.memory, slots = options_.slots, taken, pin] {
             const SnapshotOutcome outcome =
                 save_snapshot(*taken->resident, taken->snapshot, slots, pin);
-            // Else nobody has waited for the step that was measured.
-            const bool passed =
-                outcome == SnapshotOutcome::committed || outcome == SnapshotOutcome::not_finite;
-            return Saved{outcome, passed ? taken->resident->times() : std::nullopt,
-                         worker->device().device->use()};
+            return Saved{outcome, taken->resident->times(), worker->device().device->use()};
           },
           [self = shared_from_this(), taken](const Saved& result) {
             if (!self->ended_) self->saved(taken, result);
