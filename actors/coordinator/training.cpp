@@ -54,7 +54,8 @@ Training::Training(Context& context, TrainingOptions options, Listener listener)
     : context_{context},
       options_{std::move(options)},
       listener_{std::move(listener)},
-      memory_{context.memory(options_.memory)} {}
+      memory_{context.memory(options_.memory)},
+      ledger_lock_{context, options_.ledger} {}
 
 Training::~Training() {
   for (const auto& [path, member] : members_) context_.unwatch(member.watch);
@@ -63,7 +64,7 @@ Training::~Training() {
 }
 
 void Training::start() {
-  if (options_.probe) return find_where_it_stands();
+  if (options_.probe) return take_ledger();
   seeking_ = true;
   seek_machine();
 }
@@ -88,7 +89,7 @@ void Training::take_machine(const JobMember& who) {
   if (options_.job->train().more_shards)
     machine.push_back({shards_fact, std::to_string(options_.job->shards())});
   go_on_with(machine);
-  find_where_it_stands();
+  take_ledger();
 }
 
 void Training::go_on_with(const MachineFacts& machine) {
@@ -98,19 +99,30 @@ void Training::go_on_with(const MachineFacts& machine) {
   }
 }
 
+void Training::notify(const std::string& text) {
+  context_.log().warning(text);
+  if (listener_.on_notice) listener_.on_notice(text);
+}
+
+void Training::take_ledger() {
+  try {
+    ledger_lock_.take([this] { find_where_it_stands(); },
+                      [this](const std::string& text) { notify(text); });
+  } catch (const Error& error) {
+    fail(error);
+  }
+}
+
 void Training::find_where_it_stands() {
   context_.executor({.name = "train"})
       .run_as(
           "find where the job stands",
-          [options = options_, memory = memory_] {
+          [options = options_, memory = memory_, lock = ledger_lock_.held()] {
             return find_standing(options, *memory, posix_files());
           },
           [this](Standing standing) {
             if (retired_) return;
-            for (const std::string& warning : standing.warnings) {
-              context_.log().warning(warning);
-              if (listener_.on_notice) listener_.on_notice(warning);
-            }
+            for (const std::string& warning : standing.warnings) notify(warning);
             slots_ = VersionSlots::find(memory_->writable_bytes(), options_.job->id());
             try {
               go_on_with(standing.machine);
@@ -384,6 +396,7 @@ void Training::retire() {
     if (*timer != 0) context_.cancel(std::exchange(*timer, 0));
   slots_.reset();
   ledger_.reset();
+  ledger_lock_.drop();
 }
 
 void Training::look() {
@@ -409,6 +422,10 @@ void Training::collect() {
   std::vector<StepRecord> steps;
   try {
     while (const auto record = slots_->recorded(slots_->collected(), digests)) {
+      if (ledger_->steps() < record->step)
+        throw Error{ErrorCode::corrupted,
+                    options_.ledger + ": expected " + std::to_string(record->step) +
+                        " steps, as were collected, got " + std::to_string(ledger_->steps())};
       // The ledger may know it already: the coordinator before ended between the two lines.
       if (ledger_->steps() == record->step) ledger_->append(record->step, digests, record->loss);
       slots_->collected(record->step + 1);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/coordinator/leases.hpp"
+#include "actors/coordinator/ledger_lock.hpp"
 #include "actors/job/membership.hpp"
 #include "actors/job/training_job.hpp"
 #include "actors/report/ledger.hpp"
@@ -116,6 +117,8 @@ class Training {
   };
 
   void find_where_it_stands();
+  void take_ledger();
+  void notify(const std::string& text);
   void go_on_with(const MachineFacts& machine);
   /// Has trainers say what their machines make of the job.
   void seek_machine();
@@ -148,6 +151,8 @@ class Training {
   Listener listener_;
   std::shared_ptr<runtime::SharedMemory> memory_;
   std::optional<VersionSlots> slots_;
+  LedgerLock
+      ledger_lock_;  // of whoever finds where the job stands, and writes the ledger from then on
   std::optional<LedgerWriter> ledger_;
   std::map<std::string, Member> members_;
   std::vector<std::string> loaders_;
@@ -156,7 +161,7 @@ class Training {
   unsigned save_refusals_ = 0;       // in a row
   std::uint64_t saved_through_ = 0;  // versions up to this one that had to be saved are
   std::uint64_t timer_ = 0, fitting_timer_ = 0;
-  std::string refusal_;   // the last one
+  std::string refusal_;  // the last one
   bool exhausted_ = false;
   bool seeking_ = false;  // for a machine: no trainer has shown what it makes of the job
   bool started_ = false, saving_ = false, stopped_ = false, retired_ = false, warned_ = false;

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "actors/report/run_lock.hpp"
+#include "actors/report/file_lock.hpp"
 #include "runtime/base/file.hpp"
 
 namespace troupe::actors {
@@ -74,7 +74,7 @@ class RunFolder {
 
   FileSystem* files_;
   std::string path_, name_, fingerprint_, job_;
-  RunLock lock_;
+  FileLock lock_;
 };
 
 }  // namespace troupe::actors

@@ -1,10 +1,12 @@
-// Who is leased shards (JOB-6): trainers that say something of a job that it is not.
+// Who is leased shards (JOB-6): trainers that say something of a job that it is not. And whose the ledger is.
 #include "actors/coordinator/training.hpp"
 
 #include <capnp/message.h>
 
 #include <atomic>
+#include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -28,7 +30,7 @@ namespace {
 /// What the false trainers of a test were given.
 struct Given {
   std::atomic<unsigned> plans = 0, shards = 0, admissions = 0;
-  std::string fault = {};         // what they say instead of a probe
+  std::string fault = {};          // what they say instead of a probe
   std::uint32_t most_rows = 1000;  // of a shard that they have memory for
 };
 
@@ -100,6 +102,7 @@ struct Fixture {
     Pipeline pipeline = Pipeline::from_yaml(folder.path() + "/job.yaml", registry, options);
     pipeline.observe([&](const TimedEvent& event) {
       if (const auto* notice = std::get_if<Notice>(&event.event)) notices.push_back(notice->text);
+      if (on_event) on_event(event.event);
     });
     return pipeline.run();
   }
@@ -109,6 +112,7 @@ struct Fixture {
   Given given;
   std::string device;
   std::vector<std::string> notices;
+  std::function<void(const JobEvent&)> on_event;
 };
 
 bool contains(const std::string& text, const std::string& part) {
@@ -201,4 +205,26 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(contains(
       none.reason,
       "no room for shards of 1: expected more shards of a batch of 32 to try, got 32 already"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "Training: a ledger that another coordinator still has is waited for") {
+  FileLock before;
+  bool stepped = false;
+  on_event = [&](const JobEvent& event) {
+    if (const auto* began = std::get_if<StageBegan>(&event);
+        began != nullptr && began->stage == Stage::prepare) {
+      for (const auto& entry : std::filesystem::directory_iterator{folder.path() + "/runs"})
+        before = lock_file(entry.path().string() + "/ledger.lock");
+    }
+    if (std::holds_alternative<StepsDone>(event)) stepped = stepped || before;
+    if (std::holds_alternative<Notice>(event)) before.reset();
+  };
+  const RunResult waited = run("");
+  CHECK_MESSAGE(waited.ok, waited.reason);
+  CHECK_FALSE(stepped);
+  REQUIRE(notices.size() == 1);
+  CHECK(
+      contains(notices[0], "/ledger.lock: the job waits: the coordinator before is not gone yet"));
+  on_event = {};
+  CHECK(waited.state_hash == run("").state_hash);
 }

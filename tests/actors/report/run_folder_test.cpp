@@ -14,7 +14,7 @@ namespace {
 const RunDescription mnist{"mnist", "0123456789abcdef", "train:\n  batch: 8\n", R"({"batch": 8})",
                            R"({"cores":2})"};
 
-RunLock no_lock(const std::string&) {
+FileLock no_lock(const std::string&) {
   return {};
 }
 

@@ -1,4 +1,4 @@
-#include "actors/report/run_lock.hpp"
+#include "actors/report/file_lock.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -19,10 +19,18 @@ namespace {
   throw Error{ErrorCode::bad_input, path + ": lock: " + std::generic_category().message(error)};
 }
 
+FileDescriptor open_lock(const std::string& path) {
+  FileDescriptor fd{uninterrupted(
+      [&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666); })};
+  if (!fd) fail(path, errno);
+  return fd;
+}
+
 /// The number that the holder wrote; empty if it did not get to it.
-std::string holder(int fd) {
+std::string holder(const std::string& path) {
+  const FileDescriptor fd = open_lock(path);
   std::array<char, 20> text{};
-  const ssize_t got = uninterrupted([&] { return ::pread(fd, text.data(), text.size(), 0); });
+  const ssize_t got = uninterrupted([&] { return ::pread(fd.get(), text.data(), text.size(), 0); });
   std::string digits;
   for (ssize_t i = 0; i < got && text[static_cast<std::size_t>(i)] >= '0' &&
                       text[static_cast<std::size_t>(i)] <= '9';
@@ -34,16 +42,11 @@ std::string holder(int fd) {
 
 }  // namespace
 
-RunLock lock_file(const std::string& path) {
-  FileDescriptor fd{uninterrupted(
-      [&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666); })};
-  if (!fd) fail(path, errno);
+FileLock try_lock_file(const std::string& path) {
+  FileDescriptor fd = open_lock(path);
   if (uninterrupted([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0) {
     if (errno != EWOULDBLOCK) fail(path, errno);
-    const std::string process = holder(fd.get());
-    throw Error{ErrorCode::bad_input,
-                path + ": expected a run that no other process writes; process " +
-                    (process.empty() ? "(unknown)" : process) + " does"};
+    return {};
   }
   // Only to tell others: if it cannot be written, the lock holds all the same.
   const std::string self = std::to_string(::getpid()) + '\n';
@@ -51,6 +54,14 @@ RunLock lock_file(const std::string& path) {
     [[maybe_unused]] const ssize_t written = ::pwrite(fd.get(), self.data(), self.size(), 0);
   }
   return std::make_shared<FileDescriptor>(std::move(fd));
+}
+
+FileLock lock_file(const std::string& path) {
+  if (FileLock lock = try_lock_file(path)) return lock;
+  const std::string process = holder(path);
+  throw Error{ErrorCode::bad_input, path +
+                                        ": expected a run that no other process writes; process " +
+                                        (process.empty() ? "(unknown)" : process) + " does"};
 }
 
 }  // namespace troupe::actors
