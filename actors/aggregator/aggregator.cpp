@@ -106,9 +106,11 @@ class Aggregator final : public Actor {
       if (membership_.coordinator())
         context_.tell<wire::VersionReady>(membership_.coordinator(), news);
     }
-    if (result.try_again) {
-      context_.after(try_again_after, [this, job] {
-        if (job == job_) run([step = step_] { return step->finish(); }, {});
+    // Whatever arrives meanwhile comes to the same end, and would come back as often.
+    if (result.try_again && !std::exchange(trying_again_, true)) {
+      context_.after(try_again_after, [this] {
+        trying_again_ = false;
+        if (step_) run([step = step_] { return step->finish(); }, {});
       });
     }
   }
@@ -164,6 +166,7 @@ class Aggregator final : public Actor {
   std::shared_ptr<const TrainingJob> job_;
   std::shared_ptr<StepInFlight> step_;
   std::optional<std::uint64_t> newest_;
+  bool trying_again_ = false;
   std::map<std::string, Ref>
       trainers_;           // all that ever attached; to those that ended nothing is sent
   Membership membership_;  // last: it tells when all else is there
