@@ -35,10 +35,11 @@ ResidentJob::ResidentJob(std::shared_ptr<const TrainingJob> job, Device& device,
 }
 
 ResidentJob::~ResidentJob() {
-  try {
-    runner_.stream().synchronize();
-    copies_->synchronize();
-  } catch (...) {  // the device is gone, and writes nothing
+  for (Stream* const stream : {&runner_.stream(), copies_.get()}) {
+    try {
+      stream->synchronize();
+    } catch (...) {  // the device is gone, and writes nothing
+    }
   }
 }
 

@@ -28,9 +28,11 @@ struct CUstream_st {
   std::unique_ptr<CUgraph_st> captured;
 };
 struct CUevent_st {
-  using Time = std::chrono::steady_clock::time_point;
-  std::shared_ptr<Time> passed = std::make_shared<Time>();  // its record may outlive it
-  CUstream_st* last = nullptr;                              // where it was recorded
+  struct State {
+    std::chrono::steady_clock::time_point passed = {};
+    CUstream_st* last = nullptr;  // where it was recorded
+  };
+  std::shared_ptr<State> state = std::make_shared<State>();  // what was enqueued may outlive it
 };
 
 namespace troupe::test::cuda_emulator {
@@ -102,6 +104,12 @@ std::vector<CUstream_st*>& streams() {
   return streams;
 }
 
+/// A device that failed runs nothing more.
+bool& broken() {
+  static bool broken = false;
+  return broken;
+}
+
 Counts& counted() {
   static Counts counts;
   return counts;
@@ -119,10 +127,19 @@ void run(const Work& work) {
 }
 
 void drain(CUstream_st& stream) {
+  if (broken()) stream.queue.clear();
   while (!stream.queue.empty()) {
     const Work work = std::move(stream.queue.front());
     stream.queue.pop_front();
     run(work);
+  }
+}
+
+void wait_until_passed(const CUevent_st::State& event) {
+  if (std::ranges::find(streams(), event.last) != streams().end()) {
+    drain(*event.last);
+  } else {
+    for (CUstream_st* const each : streams()) drain(*each);
   }
 }
 
@@ -214,24 +231,20 @@ void record(CUevent_st* event, CUstream_st* stream) {
   const Turn turn;
   if (stream->captured != nullptr) {
     // Where the graph will be launched is not known yet.
-    stream->captured->work.push_back([event] { event->last = nullptr; });
+    stream->captured->work.push_back([state = event->state] { state->last = nullptr; });
   } else {
-    event->last = stream;
+    event->state->last = stream;
     stream->queue.emplace_back(
-        [passed = event->passed] { *passed = std::chrono::steady_clock::now(); });
+        [state = event->state] { state->passed = std::chrono::steady_clock::now(); });
   }
 }
 void synchronize(CUevent_st* event) {
   const Turn turn;
-  if (event->last != nullptr) {
-    drain(*event->last);
-  } else {
-    for (CUstream_st* const each : streams()) drain(*each);
-  }
+  wait_until_passed(*event->state);
 }
 void wait_for_event(CUstream_st* stream, CUevent_st* event) {
   const Turn turn;
-  enqueue(stream, [event] { synchronize(event); });
+  enqueue(stream, [state = event->state] { wait_until_passed(*state); });
 }
 
 bool begin_capture(CUstream_st* stream) {
@@ -264,13 +277,12 @@ void launch(CUgraphExec_st* executable, CUstream_st* stream) {
 
 float milliseconds_between(const CUevent_st* from, const CUevent_st* to) {
   const Turn turn;
-  return std::chrono::duration<float, std::milli>(*to->passed - *from->passed).count();
+  return std::chrono::duration<float, std::milli>(to->state->passed - from->state->passed).count();
 }
 
 bool failed() {
   const Turn turn;
-  static bool broken = false;
-  if (broken) return true;
+  if (broken()) return true;
   static const char* wanted = std::getenv("TROUPE_EMULATED_FAULT");
   if (wanted == nullptr) return false;
   const std::string fault{wanted};
@@ -279,8 +291,8 @@ bool failed() {
   const int file = ::open(fault.substr(0, colon).c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
   if (file >= 0) ::close(file);
   wanted = nullptr;
-  broken = file >= 0;
-  return broken;
+  broken() = file >= 0;
+  return broken();
 }
 
 Counts counts() {

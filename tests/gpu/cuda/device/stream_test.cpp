@@ -54,3 +54,21 @@ TEST_CASE("CudaEvent: a stream waits for another one's record") {
   second->synchronize();
   CHECK(seen == 5);
 }
+
+TEST_CASE("CudaEvent: what waits for it may outlive it") {
+  const auto device = test::cuda::make_test_device();
+  const auto first = device->make_stream(), second = device->make_stream();
+  auto event = device->make_event();
+  const auto there = device->allocate(8, "a test");
+  std::uint64_t value = 5;
+  first->record(*event);
+  first->synchronize();
+  second->wait(*event, 1);
+  second->copy(there->data(), reinterpret_cast<const std::byte*>(&value), 8);
+  event.reset();
+  second->synchronize();
+  std::uint64_t seen = 0;
+  second->copy(reinterpret_cast<std::byte*>(&seen), there->data(), 8);
+  second->synchronize();
+  CHECK(seen == 5);
+}
