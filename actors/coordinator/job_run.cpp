@@ -14,7 +14,6 @@
 #include "actors/evaluator/metrics.hpp"
 #include "actors/job/ends_job.hpp"
 #include "actors/loader/loader_messages.hpp"
-#include "gpu/nn/schedule.hpp"
 #include "runtime/actor/executor.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
@@ -34,7 +33,6 @@ namespace {
 
 constexpr Duration open_within = 5min;
 constexpr Duration try_again_after = 50ms;
-constexpr Duration news_every = 100ms;
 constexpr Duration members_within = 5s;  // else it is said that nobody has come
 
 }  // namespace
@@ -224,7 +222,9 @@ void JobRun::train() {
   options.probe = job_->probe;
   options.fitting_within = options_.fitting_within;
   Training::Listener listener;
-  listener.on_steps = [this](std::span<const StepRecord> steps) { hear_steps(steps); };
+  listener.on_steps = [this](std::span<const StepRecord> steps) {
+    if (const auto done = step_news_.add(*job_->job, steps, context_.now())) listener_.tell(*done);
+  };
   listener.on_saved = [this](std::uint64_t version, const std::string& folder, const std::string&) {
     saved(version, folder);
   };
@@ -292,28 +292,6 @@ void JobRun::share_loaders() {
     plain = plain && is_plain;
   }
   training_->set_loaders(std::move(paths), plain ? job_->data_folder : std::string{});
-}
-
-void JobRun::hear_steps(std::span<const StepRecord> steps) {
-  const StepRecord& step = steps.back();
-  steps_since_news_ += steps.size();
-  const TimePoint now = context_.now();
-  const bool last = step.step + 1 == job_->job->steps();
-  if (!last && now - news_at_ < news_every) return;
-  const double seconds = std::chrono::duration<double>(now - news_at_).count();
-  const auto batch = static_cast<std::uint64_t>(job_->job->spec().batch);
-  StepsDone done;
-  done.step = step.step + 1;
-  done.steps = job_->job->steps();
-  done.epoch = step.step * batch / job_->job->samples();
-  done.epochs = (done.steps * batch + job_->job->samples() - 1) / job_->job->samples();
-  done.loss = step.loss;
-  done.learning_rate = gpu::nn::learning_rate(job_->job->spec().schedule, step.step);
-  if (news_at_ != TimePoint{} && seconds > 0)
-    done.samples_per_second = static_cast<double>(steps_since_news_ * batch) / seconds;
-  news_at_ = now;
-  steps_since_news_ = 0;
-  listener_.tell(done);
 }
 
 /// Checkpoints that are there already, from before this coordinator's time. The job comes again by those ahead of where it

@@ -7,7 +7,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "actors/coordinator/evaluation.hpp"
 #include "actors/coordinator/job_files.hpp"
 #include "actors/coordinator/prepared_job.hpp"
+#include "actors/coordinator/step_news.hpp"
 #include "actors/coordinator/training.hpp"
 #include "actors/evaluator/early_stopping.hpp"
 #include "actors/job/membership.hpp"
@@ -91,7 +91,6 @@ class JobRun {
   void admit(const JobMember& member);
   void open_data(const JobMember& member);
   void share_loaders();
-  void hear_steps(std::span<const StepRecord> steps);
   void find_saved();
   void saved(std::uint64_t version, const std::string& folder);
   void want_evaluation(std::uint64_t version);
@@ -128,8 +127,7 @@ class JobRun {
   /// What the served version has reached; no metrics: that cannot be measured.
   std::optional<std::vector<std::pair<std::string, double>>> served_has_;
   std::map<Stage, TimePoint> stage_began_;
-  TimePoint news_at_{};
-  std::uint64_t steps_since_news_ = 0;
+  StepNews step_news_;
   unsigned noting_ = 0;  // measurements that are not on the disk yet, and nothing is decided by
   bool looked_ = false, training_stopped_ = false, deciding_ = false, ended_ = false;
   bool retired_ = false;

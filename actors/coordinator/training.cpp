@@ -13,7 +13,6 @@
 #include "runtime/actor/executor.hpp"
 #include "runtime/actor/name_table.hpp"
 #include "runtime/base/error.hpp"
-#include "runtime/base/positions.hpp"
 #include "runtime/cluster/shared_memory.hpp"
 #include "runtime/telemetry/log.hpp"
 #include "serialization/frame_reader.hpp"
@@ -37,16 +36,6 @@ constexpr Duration forget_slow_after = 30s;
 /// to ask for their batches.
 constexpr double worth_sharing_again = 0.9;
 constexpr unsigned most_save_refusals = 50;  // in a row
-
-LedgerHeader ledger_header(const TrainingOptions& options) {
-  LedgerHeader header;
-  header.shards = options.job->shards();
-  header.batch = static_cast<std::uint64_t>(options.job->spec().batch);
-  header.samples = options.job->samples();
-  header.seed = options.job->spec().seed;
-  header.data_fingerprint = options.record.data_fingerprint;
-  return header;
-}
 
 }  // namespace
 
@@ -149,20 +138,9 @@ void Training::fail(const Error& error) {
 }
 
 void Training::open_ledger(std::optional<std::uint64_t> steps) {
-  FileSystem& files = posix_files();
-  const LedgerHeader header = ledger_header(options_);
-  if (files.kind(options_.ledger) == PathKind::none) {
-    ledger_.emplace(LedgerWriter::create(files, options_.ledger, header));
-  } else {
-    ledger_.emplace(LedgerWriter::open(files, options_.ledger, header, steps));
-  }
-  ledger_->set_machine(*options_.probe);
-}
-
-/// The last step is in it: what is left over is noted, and nothing follows.
-void Training::end_ledger() {
-  if (ledger_->ended() || ledger_->steps() < options_.job->steps()) return;
-  ledger_->end(unused_positions(options_.job->train(), options_.job->samples()));
+  collector_.emplace(posix_files(), options_.ledger, options_.job, options_.record.data_fingerprint,
+                     *slots_, steps);
+  collector_->ledger().set_machine(*options_.probe);
 }
 
 void Training::started() {
@@ -184,7 +162,7 @@ void Training::started() {
 
 std::vector<VersionSlots::Held> Training::hold_unsaved() {
   collect();
-  ledger_->sync();
+  collector_->ledger().sync();
   std::vector<VersionSlots::Held> unsaved;
   const std::uint64_t newest = slots_->collected();
   for (std::uint64_t version = 1; version <= newest; ++version) {
@@ -395,7 +373,7 @@ void Training::retire() {
   for (std::uint64_t* const timer : {&timer_, &fitting_timer_})
     if (*timer != 0) context_.cancel(std::exchange(*timer, 0));
   slots_.reset();
-  ledger_.reset();
+  collector_.reset();
   ledger_lock_.drop();
 }
 
@@ -418,21 +396,10 @@ void Training::hear_failure(std::uint64_t job, const std::string& reason) {
 
 void Training::collect() {
   if (!started_) return;
-  std::vector<ShardDigest> digests(options_.job->shards());
-  std::vector<StepRecord> steps;
   try {
-    while (const auto record = slots_->recorded(slots_->collected(), digests)) {
-      if (ledger_->steps() < record->step)
-        throw Error{ErrorCode::corrupted,
-                    options_.ledger + ": expected " + std::to_string(record->step) +
-                        " steps, as were collected, got " + std::to_string(ledger_->steps())};
-      // The ledger may know it already: the coordinator before ended between the two lines.
-      if (ledger_->steps() == record->step) ledger_->append(record->step, digests, record->loss);
-      slots_->collected(record->step + 1);
-      steps.push_back(*record);
-    }
+    const std::vector<StepRecord> steps = collector_->collect();
     if (!steps.empty() && listener_.on_steps) listener_.on_steps(steps);
-    end_ledger();
+    collector_->end_if_complete();
   } catch (const Error& error) {
     return fail(error);
   }
@@ -442,8 +409,8 @@ void Training::collect() {
 serialization::TrainingRecord Training::record() const {
   serialization::TrainingRecord record = options_.record;
   record.seed = options_.job->spec().seed;
-  record.ledger_bytes = ledger_->size_bytes();
-  const std::vector<LedgerMachine>& machines = ledger_->machines();
+  record.ledger_bytes = collector_->ledger().size_bytes();
+  const std::vector<LedgerMachine>& machines = collector_->ledger().machines();
   for (std::size_t i = 1; i < machines.size(); ++i)
     record.machine.push_back({new_machine_fact + std::to_string(i),
                               "from step " + std::to_string(machines[i].step) + " on probe " +
@@ -458,7 +425,7 @@ void Training::save_next() {
   const std::uint64_t newest = slots_->newest().value_or(0);
   while (version <= newest && !slots_->pinned(version)) ++version;
   // A version is saved behind its steps' records.
-  if (version > newest || ledger_->steps() < version) return;
+  if (version > newest || collector_->ledger().steps() < version) return;
   const Member* checkpointer = nullptr;
   for (const auto& [path, member] : members_)
     if (member.role == "checkpointer") checkpointer = &member;

@@ -12,9 +12,9 @@
 
 #include "actors/coordinator/leases.hpp"
 #include "actors/coordinator/ledger_lock.hpp"
+#include "actors/coordinator/step_collector.hpp"
 #include "actors/job/membership.hpp"
 #include "actors/job/training_job.hpp"
-#include "actors/report/ledger.hpp"
 #include "actors/versions/version_slots.hpp"
 #include "runtime/actor/context.hpp"
 #include "runtime/actor/handlers.hpp"
@@ -124,7 +124,6 @@ class Training {
   void seek_machine();
   void take_machine(const JobMember& who);
   void open_ledger(std::optional<std::uint64_t> steps);
-  void end_ledger();
   /// Ends the job where it would not help to begin anew. @throws error else.
   void fail(const Error& error);
   void started();
@@ -151,9 +150,8 @@ class Training {
   Listener listener_;
   std::shared_ptr<runtime::SharedMemory> memory_;
   std::optional<VersionSlots> slots_;
-  LedgerLock
-      ledger_lock_;  // of whoever finds where the job stands, and writes the ledger from then on
-  std::optional<LedgerWriter> ledger_;
+  LedgerLock ledger_lock_;  // from before it is looked where the job stands
+  std::optional<StepCollector> collector_;
   std::map<std::string, Member> members_;
   std::vector<std::string> loaders_;
   std::string data_;
