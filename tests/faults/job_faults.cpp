@@ -43,11 +43,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr auto most_of_a_run = 480s;
-#else
 constexpr auto most_of_a_run = 120s;
-#endif
 constexpr unsigned fewest_faults = 5;
 // Schedules in which everybody is struck.
 constexpr std::uint64_t exempt_seeds[] = {14, 17};
