@@ -128,10 +128,13 @@ void JobRun::look_for_members() {
   for (const char* role : {"loader", "trainer", "aggregator", "checkpointer"}) {
     if (std::ranges::any_of(members_, [&](const auto& m) { return m.second.role == role; }))
       continue;
-    const std::string what = "the job waits: nobody has joined as its " + std::string{role};
-    context_.log().warning(what);
-    listener_.tell(Notice{"warning", what});
+    notify("the job waits: nobody has joined as its " + std::string{role});
   }
+}
+
+void JobRun::notify(const std::string& text) {
+  context_.log().warning(text);
+  listener_.tell(Notice{"warning", text});
 }
 
 void JobRun::fail_if_final(const std::exception_ptr& thrown) {
@@ -236,10 +239,7 @@ void JobRun::train() {
   listener.on_notice = [this](const std::string& text) { listener_.tell(Notice{"warning", text}); };
   training_.emplace(context_, std::move(options), std::move(listener));
   begin_stage(Stage::train, job_->job->steps(), {});
-  for (const std::string& mode : exempt_modes(job_->job->train())) {
-    context_.log().warning(mode);
-    listener_.tell(Notice{"warning", mode});
-  }
+  for (const std::string& mode : exempt_modes(job_->job->train())) notify(mode);
   training_->start();
   for (const auto& [path, member] : members_) admit(member);
 }

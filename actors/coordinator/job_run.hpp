@@ -83,6 +83,8 @@ class JobRun {
   /// Writes a file on an executor, in the order of calls; then goes on with `then`, unless the job has ended meanwhile.
   void write(std::string label, std::function<void()> what, std::function<void()> then);
   void fail(const std::string& reason);
+  /// What people should know: in the log, and to the listener.
+  void notify(const std::string& text);
   void note_data();
   void look_for_members();
   void train();
